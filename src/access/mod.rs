@@ -1,0 +1,1 @@
+//! Who may do what: permissions, policies, actors, namespaces and the checker that decides.

@@ -1,0 +1,56 @@
+//! How large something is: characters or tokens of its JSON text.
+
+use crate::error::Result;
+use crate::value::Excerpt;
+
+/// Splits text into tokens of a model's vocabulary.
+pub trait Tokenizer: Send + Sync {
+    /// The model or encoding this tokenizer stands for.
+    fn model_name(&self) -> &str;
+
+    /// Token ids of the text. Text that looks like a special token is ordinary text.
+    ///
+    /// # Errors
+    /// Whatever a user-written tokenizer fails with.
+    fn encode(&self, text: &str) -> Result<Vec<u32>>;
+
+    /// Number of tokens of the text.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::encode`].
+    fn count_tokens(&self, text: &str) -> Result<usize> {
+        self.encode(text).map(|ids| ids.len())
+    }
+
+    /// Number of tokens, or `None` as soon as it is known to be more than `limit`.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::encode`].
+    fn count_up_to(&self, text: &str, limit: usize) -> Result<Option<usize>> {
+        self.count_tokens(text)
+            .map(|count| (count <= limit).then_some(count))
+    }
+
+    /// A name under which a document may remember its count, if counts of separate items add up:
+    /// no token crosses the seam between the `,` and the blank of `", "`.
+    fn additive(&self) -> Option<&'static str> {
+        None
+    }
+}
+
+/// Measures what an agent would be shown.
+pub trait SizeMeasurer: Send + Sync {
+    /// Size of the excerpt's JSON text, in the unit of this measurer.
+    ///
+    /// # Errors
+    /// Whatever a user-written measurer fails with.
+    fn measure(&self, excerpt: &Excerpt) -> Result<usize>;
+
+    /// Whether the excerpt's size is at most `limit`; may stop counting beyond it.
+    ///
+    /// # Errors
+    /// As [`SizeMeasurer::measure`].
+    fn fits(&self, excerpt: &Excerpt, limit: usize) -> Result<bool> {
+        self.measure(excerpt).map(|size| size <= limit)
+    }
+}

@@ -1,0 +1,9 @@
+//! The Python module `mcp_refcache._core`: the only place that knows PyO3.
+
+/// Native core of the Python package `mcp_refcache`.
+#[pyo3::pymodule(gil_used = false)]
+mod _core {
+    /// The version of the crate.
+    #[pymodule_export]
+    const VERSION: &str = env!("CARGO_PKG_VERSION");
+}

@@ -1,0 +1,200 @@
+//! Walking over JSON text without building anything: where a value ends, what its items are.
+//!
+//! The text is what [`super::write`] made or [`super::parse`] accepted, so these functions need not
+//! validate; on other text they stay within bounds and end, but their answer means nothing.
+
+use std::ops::Range;
+
+use memchr::memchr2;
+
+/// Index just behind the value that starts at `start`. Iterative: depth costs no stack.
+pub(crate) fn value_end(text: &[u8], start: usize) -> usize {
+    match text.get(start) {
+        Some(b'"') => string_end(text, start),
+        Some(b'[' | b'{') => container_end(text, start),
+        _ => scalar_end(text, start),
+    }
+}
+
+/// Index just behind the closing quote of the string that starts at `start`.
+pub(crate) fn string_end(text: &[u8], start: usize) -> usize {
+    let mut at = start + 1;
+    while let Some(found) = text.get(at..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
+        at += found;
+        if text[at] == b'"' {
+            return at + 1;
+        }
+        at += 2;
+    }
+    text.len()
+}
+
+fn scalar_end(text: &[u8], start: usize) -> usize {
+    let rest = text.get(start..).unwrap_or_default();
+    start
+        + rest
+            .iter()
+            .position(|b| matches!(b, b',' | b']' | b'}' | b':' | b' '))
+            .unwrap_or(rest.len())
+}
+
+fn container_end(text: &[u8], start: usize) -> usize {
+    let mut depth = 0usize;
+    let mut at = start;
+    while at < text.len() {
+        match text[at] {
+            b'"' => {
+                at = string_end(text, at);
+                continue;
+            }
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => {
+                depth -= 1;
+                if depth == 0 {
+                    return at + 1;
+                }
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    text.len()
+}
+
+/// One item of a list or dict, as ranges of the text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// The key with its quotes; `None` in a list.
+    pub key: Option<Range<usize>>,
+    /// The value.
+    pub value: Range<usize>,
+}
+
+impl Item {
+    /// Key and value together, as they stand in the text.
+    pub fn span(&self) -> Range<usize> {
+        self.key.as_ref().map_or(self.value.start, |key| key.start)..self.value.end
+    }
+}
+
+/// The items of a container from `at` (the start of an item) on, up to its closing bracket.
+#[derive(Debug, Clone)]
+pub(crate) struct Items<'a> {
+    text: &'a [u8],
+    at: usize,
+    keyed: bool,
+}
+
+impl<'a> Items<'a> {
+    /// Items of the container whose bracket stands at `start`.
+    pub(crate) fn of(text: &'a [u8], start: usize) -> Self {
+        Self {
+            text,
+            at: start + 1,
+            keyed: text.get(start) == Some(&b'{'),
+        }
+    }
+
+    /// Items from the one that starts at `at` on.
+    pub(crate) fn from(text: &'a [u8], at: usize, keyed: bool) -> Self {
+        Self { text, at, keyed }
+    }
+}
+
+impl Iterator for Items<'_> {
+    type Item = Item;
+
+    fn next(&mut self) -> Option<Item> {
+        if matches!(self.text.get(self.at), None | Some(b']' | b'}')) {
+            return None;
+        }
+        let key = self.keyed.then(|| self.at..string_end(self.text, self.at));
+        let start = key.as_ref().map_or(self.at, |key| key.end + 2); // ": "
+        let end = value_end(self.text, start);
+        self.at = if self.text.get(end) == Some(&b',') {
+            end + 2
+        } else {
+            end
+        }; // ", "
+        Some(Item {
+            key,
+            value: start..end,
+        })
+    }
+}
+
+/// Byte lengths of the characters (code points of the decoded text) of a JSON string's inside.
+///
+/// `\n` is one character of 2 bytes, `\u00e9` one of 6, a surrogate pair one of 12.
+#[derive(Debug, Clone)]
+pub(crate) struct Chars<'a> {
+    inside: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Chars<'a> {
+    /// Characters of the string literal `quoted`, quotes included in the argument.
+    pub(crate) fn of(quoted: &'a str) -> Self {
+        let bytes = quoted.as_bytes();
+        Self {
+            inside: bytes
+                .get(1..bytes.len().saturating_sub(1))
+                .unwrap_or_default(),
+            at: 0,
+        }
+    }
+
+    fn unit(&self, at: usize) -> Option<u16> {
+        let hex = self.inside.get(at + 2..at + 6)?;
+        (self.inside[at] == b'\\' && self.inside[at + 1] == b'u')
+            .then(|| u16::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok())?
+    }
+}
+
+impl Iterator for Chars<'_> {
+    type Item = usize;
+
+    fn next(&mut self) -> Option<usize> {
+        let first = *self.inside.get(self.at)?;
+        let len = if first != b'\\' {
+            1
+        } else if self.inside.get(self.at + 1) != Some(&b'u') {
+            2
+        } else {
+            let pair = matches!(self.unit(self.at), Some(0xD800..=0xDBFF))
+                && matches!(self.unit(self.at + 6), Some(0xDC00..=0xDFFF));
+            if pair { 12 } else { 6 }
+        };
+        let len = len.min(self.inside.len() - self.at);
+        self.at += len;
+        Some(len)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn items_of_nested_containers_are_found() {
+        let text = br#"{"a": [1, {"b": "]"}], "c\"": null}"#;
+        let items: Vec<_> = Items::of(text, 0).map(|item| item.value).collect();
+        assert_eq!(items, [6..21, 30..34]);
+        assert_eq!(Items::of(b"[]", 0).count(), 0);
+        assert_eq!(Items::of(b"{}", 0).count(), 0);
+    }
+
+    #[test]
+    fn a_surrogate_pair_is_one_character() {
+        let lengths: Vec<_> = Chars::of(r#""a\n\u00e9\ud83d\ude00\ud800""#).collect();
+        assert_eq!(lengths, [1, 2, 6, 12, 6]);
+    }
+
+    #[test]
+    fn cut_off_text_ends_the_walk() {
+        for text in ["[1, ", "{\"a", "{\"a\": ", "\"\\", "[[[[", "{\"a\": [1"] {
+            assert!(value_end(text.as_bytes(), 0) <= text.len() + 2);
+            assert!(Items::of(text.as_bytes(), 0).take(10).count() < 10);
+        }
+    }
+}
