@@ -1,9 +1,34 @@
 //! The Python module `mcp_refcache._core`: the only place that knows PyO3.
 
+mod access;
+mod backend;
+mod cache;
+mod clock;
+mod copy;
+mod decode;
+mod entry;
+mod error;
+mod measure;
+mod preview;
+mod resolve;
+mod snapshot;
+mod walk;
+
 /// Native core of the Python package `mcp_refcache`.
 #[pyo3::pymodule(gil_used = false)]
 mod _core {
     /// The version of the crate.
     #[pymodule_export]
     const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+    #[pymodule_export]
+    use super::backend::MemoryStore;
+    #[pymodule_export]
+    use super::cache::{Cache, Never};
+    #[pymodule_export]
+    use super::measure::{Encoding, count_characters, count_tokens, json_text};
+    #[pymodule_export]
+    use super::preview::generate;
+    #[pymodule_export]
+    use super::resolve::{is_ref_id, resolve_refs};
 }

@@ -4,6 +4,7 @@ mod document;
 mod excerpt;
 mod notes;
 pub(crate) mod scan;
+mod stored;
 pub(crate) mod write;
 
 pub use document::{Container, Document, Kind};
@@ -11,3 +12,4 @@ pub use excerpt::{Excerpt, Node};
 #[allow(unused_imports, reason = "used by the Python walker")]
 pub(crate) use notes::{KeyType, Note, Notes};
 pub use scan::Item;
+pub use stored::{ForeignValue, Value};

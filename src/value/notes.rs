@@ -1,6 +1,8 @@
 //! What JSON text does not tell about a value's types, kept beside the text by offset.
 
+use std::any::Any;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// A remark on the value or key that starts at some offset of a document's text.
 ///
@@ -30,9 +32,13 @@ pub(crate) enum KeyType {
     Null,
 }
 
-/// Notes in the order of their offsets.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Notes(Vec<(u32, Note)>);
+/// Notes in the order of their offsets, and what their numbers refer to.
+#[derive(Clone, Default)]
+pub(crate) struct Notes {
+    notes: Vec<(u32, Note)>,
+    /// Whatever the binding keeps for `Instance` and `Opaque`.
+    pub(crate) objects: Option<Arc<dyn Any + Send + Sync>>,
+}
 
 impl Notes {
     /// Adds a note; offsets must not descend.
@@ -42,16 +48,17 @@ impl Notes {
                 .last()
                 .is_none_or(|(last, _)| *last as usize <= offset)
         );
-        self.0.push((offset as u32, note));
+        self.notes.push((offset as u32, note));
     }
 
+    /// Whether the text tells everything.
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.notes.is_empty()
     }
 
     /// The note on what starts at this offset.
     pub(crate) fn at(&self, offset: usize) -> Option<Note> {
-        let found = self.0.partition_point(|(at, _)| (*at as usize) < offset);
+        let found = self.notes.partition_point(|(at, _)| (*at as usize) < offset);
         self.0
             .get(found)
             .filter(|(at, _)| *at as usize == offset)
@@ -63,7 +70,7 @@ impl Notes {
         let from = self
             .0
             .partition_point(|(at, _)| (*at as usize) < span.start);
-        let to = self.0.partition_point(|(at, _)| (*at as usize) < span.end);
-        &self.0[from..to.max(from)]
+        let to = self.notes.partition_point(|(at, _)| (*at as usize) < span.end);
+        &self.notes[from..to.max(from)]
     }
 }

@@ -171,6 +171,40 @@ impl Iterator for Chars<'_> {
     }
 }
 
+/// UTF-16 units of the inside of a string literal, lone surrogates included.
+pub(crate) fn utf16(inside: &str) -> impl Iterator<Item = u16> + '_ {
+    let mut rest = inside;
+    let mut second = None;
+    std::iter::from_fn(move || {
+        if let Some(unit) = second.take() {
+            return Some(unit);
+        }
+        let c = rest.chars().next()?;
+        rest = &rest[c.len_utf8()..];
+        if c != '\\' {
+            let mut units = [0; 2];
+            let units = c.encode_utf16(&mut units);
+            second = units.get(1).copied();
+            return Some(units[0]);
+        }
+        let escaped = rest.chars().next()?;
+        rest = &rest[escaped.len_utf8()..];
+        Some(match escaped {
+            'n' => 0x0A,
+            'r' => 0x0D,
+            't' => 0x09,
+            'f' => 0x0C,
+            'b' => 0x08,
+            'u' => {
+                let unit = rest.get(..4).and_then(|hex| u16::from_str_radix(hex, 16).ok())?;
+                rest = &rest[4..];
+                unit
+            }
+            other => other as u16,
+        })
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

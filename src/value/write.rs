@@ -2,25 +2,45 @@
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
+/// Whether a byte stands for itself inside a string literal.
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 0x20;
+    while byte < 0x7F {
+        plain[byte] = byte != b'"' as usize && byte != b'\\' as usize;
+        byte += 1;
+    }
+    plain
+};
+
 /// Appends a quoted string, everything but printable ASCII escaped.
 pub(crate) fn string(text: &str, out: &mut String) {
     out.push('"');
-    let mut plain = 0;
-    for (at, c) in text.char_indices() {
-        if matches!(c, ' '..='~') && c != '"' && c != '\\' {
-            continue;
-        }
-        out.push_str(&text[plain..at]);
-        plain = at + c.len_utf8();
+    let mut rest = text;
+    while let Some(odd) = rest.bytes().position(|byte| !PLAIN[byte as usize]) {
+        out.push_str(&rest[..odd]);
+        let c = rest[odd..].chars().next().expect("a character begins where a plain one ended");
         match short_escape(c as u32) {
             Some(short) => out.extend(['\\', short]),
-            None => c
-                .encode_utf16(&mut [0; 2])
-                .iter()
-                .for_each(|unit| unicode_escape(*unit, out)),
+            None => c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| unicode_escape(*unit, out)),
+        }
+        rest = &rest[odd + c.len_utf8()..];
+    }
+    out.push_str(rest);
+    out.push('"');
+}
+
+/// Appends a quoted string given as UTF-16, which may hold lone surrogates.
+#[cfg_attr(not(feature = "python"), allow(dead_code, reason = "Rust strings hold no lone surrogates"))]
+pub(crate) fn string_utf16(units: impl Iterator<Item = u16>, out: &mut String) {
+    out.push('"');
+    for unit in units {
+        match (u8::try_from(unit).ok(), short_escape(u32::from(unit))) {
+            (_, Some(short)) => out.extend(['\\', short]),
+            (Some(byte), None) if PLAIN[byte as usize] => out.push(byte as char),
+            _ => unicode_escape(unit, out),
         }
     }
-    out.push_str(&text[plain..]);
     out.push('"');
 }
 
