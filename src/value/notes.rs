@@ -44,7 +44,7 @@ impl Notes {
     /// Adds a note; offsets must not descend.
     pub(crate) fn push(&mut self, offset: usize, note: Note) {
         debug_assert!(
-            self.0
+            self.notes
                 .last()
                 .is_none_or(|(last, _)| *last as usize <= offset)
         );
@@ -59,7 +59,7 @@ impl Notes {
     /// The note on what starts at this offset.
     pub(crate) fn at(&self, offset: usize) -> Option<Note> {
         let found = self.notes.partition_point(|(at, _)| (*at as usize) < offset);
-        self.0
+        self.notes
             .get(found)
             .filter(|(at, _)| *at as usize == offset)
             .map(|(_, note)| *note)
@@ -68,7 +68,7 @@ impl Notes {
     /// The notes on what starts within a range.
     pub(crate) fn within(&self, span: Range<usize>) -> &[(u32, Note)] {
         let from = self
-            .0
+            .notes
             .partition_point(|(at, _)| (*at as usize) < span.start);
         let to = self.notes.partition_point(|(at, _)| (*at as usize) < span.end);
         &self.notes[from..to.max(from)]
