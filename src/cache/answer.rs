@@ -42,43 +42,60 @@ impl RefCache {
     /// [`PermissionDenied`](ErrorKind::PermissionDenied) if the receiver did not make the value and may
     /// neither see nor use it; what user-written parts fail with.
     pub fn answer(&self, entry: &Entry, options: &AnswerOptions<'_>) -> Result<Answer> {
+        if self.is_hidden(entry, options)? {
+            return Ok(Answer::Hidden);
+        }
+        let preview = GetOptions::default();
+        // a remembered preview that shows less than all says that the value does not fit
+        if let Some(view) = self.remembered_view(entry, &preview)
+            && !view.excerpt.is_whole()
+        {
+            return Ok(Answer::Preview(view));
+        }
+        match self.complete_size(entry)? {
+            Some(size) => Ok(Answer::Complete { size }),
+            None => Ok(Answer::Preview(self.view(entry, &preview)?)),
+        }
+    }
+
+    /// Whether the receiver may use the value but not see it.
+    ///
+    /// # Errors
+    /// As [`answer`](Self::answer).
+    pub(crate) fn is_hidden(&self, entry: &Entry, options: &AnswerOptions<'_>) -> Result<bool> {
         let access = if options.producer || !entry.details.bound { Access::Receive } else { Access::Read };
         match self.authorize(entry, options.actor, access) {
-            Ok(()) => self.show(entry),
+            Ok(()) => Ok(false),
             Err(denied) if denied.kind() == ErrorKind::PermissionDenied => {
                 if !options.producer {
                     self.authorize(entry, options.actor, Access::Use)?;
                 }
-                Ok(Answer::Hidden)
+                Ok(true)
             }
             Err(error) => Err(error),
         }
     }
 
-    fn show(&self, entry: &Entry) -> Result<Answer> {
+    /// The size of a value that fits its preview, else `None`. Counted once where it may be.
+    ///
+    /// # Errors
+    /// What user-written parts fail with.
+    pub(crate) fn complete_size(&self, entry: &Entry) -> Result<Option<usize>> {
         let (limit, measurer) = (self.preview_size(entry), self.measurer());
-        match (entry.size().get(), measurer.unit()) {
-            (Some((counted, size)), Some(unit)) if *counted == unit && *size <= limit => {
-                return Ok(Answer::Complete { size: *size });
-            }
-            (_, unit) => {
-                // a remembered preview that shows less than all says that the value did not fit
-                if let Some(view) = self.remembered_view(entry, &GetOptions::default())
-                    && !view.excerpt.is_whole()
-                {
-                    return Ok(Answer::Preview(view));
-                }
-                let whole = entry.value.excerpt()?;
-                if measurer.fits(&whole, limit)? {
-                    let size = measurer.measure(&whole)?;
-                    if let Some(unit) = unit {
-                        // another thread may have counted as well, to the same end
-                        let _ = entry.size().set((unit, size));
-                    }
-                    return Ok(Answer::Complete { size });
-                }
-            }
+        if let (Some((counted, size)), Some(unit)) = (entry.size().get(), measurer.unit())
+            && *counted == unit
+        {
+            return Ok(Some(*size).filter(|size| *size <= limit));
         }
-        Ok(Answer::Preview(self.view(entry, &GetOptions::default())?))
+        let whole = entry.value.excerpt()?;
+        if !measurer.fits(&whole, limit)? {
+            return Ok(None);
+        }
+        let size = measurer.measure(&whole)?;
+        if let Some(unit) = measurer.unit() {
+            // another thread may have counted as well, to the same end
+            let _ = entry.size().set((unit, size));
+        }
+        Ok(Some(size))
     }
 }

@@ -307,8 +307,9 @@ impl Cache {
         let options = AnswerOptions { actor: &actor, producer };
         let foreign = self.foreign_generator(py, &entry, &mut GetOptions::default());
         let answer = match foreign {
-            Some(_) => core.answer_without_preview(&entry, &options).map_err(to_py)?,
             None => Some(self.unlocked(py, &entry, || core.answer(&entry, &options))?),
+            Some(_) if core.is_hidden(&entry, &options).map_err(to_py)? => Some(Answer::Hidden),
+            Some(_) => core.complete_size(&entry).map_err(to_py)?.map(|size| Answer::Complete { size }),
         };
         let fields = PyDict::new(py);
         fields.set_item(intern!(py, "ref_id"), ref_id)?;

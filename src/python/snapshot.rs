@@ -144,7 +144,10 @@ pub(super) fn fresh<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, 
         Value::Document(document) => decode::document(py, document),
         Value::Foreign(foreign) => match foreign.as_any().downcast_ref::<Snapshot>() {
             Some(snapshot) => snapshot.fresh(py),
-            None => decode::document(py, &foreign.document().map_err(error::to_py)?),
+            None => {
+                let document = foreign.document().map_err(error::to_py)?;
+                decode::document(py, &document)
+            }
         },
     }
 }
