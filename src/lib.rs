@@ -37,7 +37,7 @@ pub mod value;
 pub use access::{AccessPolicy, Actor, ActorType, DefaultActor, Namespace, Permission, PermissionChecker};
 pub use backend::{Backend, MemoryBackend};
 pub use cache::{
-    Access, Answer, AnswerOptions, Builder, GetOptions, NamespaceRule, PreviewConfig, RefCache, Reference, ResolveRequires,
+    Access, Answer, AnswerOptions, Builder, GetOptions, NamespaceRule, PreviewConfig, RefCache, Reference, Resolution, ResolveOptions, ResolveRequires,
     Response, SetOptions, Settings, Ttl,
 };
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};

@@ -6,6 +6,7 @@ mod lookup;
 mod options;
 mod present;
 mod read;
+mod resolution;
 mod settings;
 mod write;
 
@@ -22,6 +23,7 @@ use crate::reference::CacheName;
 pub use answer::{Answer, AnswerOptions};
 pub use builder::Builder;
 pub use options::{Access, GetOptions, Reference, Response, SetOptions, Ttl};
+pub use resolution::{Resolution, ResolveOptions};
 pub use settings::{NamespaceRule, PreviewConfig, ResolveRequires, Settings};
 
 /// A cache of results that agents hold by reference.
