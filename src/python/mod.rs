@@ -1,6 +1,19 @@
 //! The Python module `mcp_refcache._core`: the only place that knows PyO3.
 
+mod access;
+mod backend;
+mod cache;
+mod clock;
+mod copy;
+mod decode;
+mod entry;
+mod error;
 mod fingerprint;
+mod measure;
+mod preview;
+mod resolve;
+mod snapshot;
+mod walk;
 
 /// Native core of the Python package `mcp_refcache`.
 #[pyo3::pymodule(gil_used = false)]
@@ -10,5 +23,15 @@ mod _core {
     const VERSION: &str = env!("CARGO_PKG_VERSION");
 
     #[pymodule_export]
+    use super::backend::MemoryStore;
+    #[pymodule_export]
+    use super::cache::{Cache, Never};
+    #[pymodule_export]
     use super::fingerprint::{Unkeyable, fingerprint, identity_of};
+    #[pymodule_export]
+    use super::measure::{Encoding, count_characters, count_tokens, json_text};
+    #[pymodule_export]
+    use super::preview::generate;
+    #[pymodule_export]
+    use super::resolve::{is_ref_id, resolve_refs};
 }

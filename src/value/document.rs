@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use super::literal;
 use super::notes::{Note, Notes};
-use super::scan::{self, Chars, Item, Items};
+use super::scan::{Item, Items};
 use crate::error::{Error, ErrorKind, Result};
 
 /// What a value in a document is, as generators tell values apart.
@@ -129,7 +130,7 @@ impl Document {
         };
         document.len = match document.kind() {
             Kind::List | Kind::Dict => document.root.as_ref().map(|root| root.len),
-            Kind::String => Some(Chars::of(&document.text).count()),
+            Kind::String => Some(literal::chars(&document.text)),
             _ => None,
         };
         Ok(document)
@@ -161,6 +162,14 @@ impl Document {
     /// Whether [`Document::len`] is zero.
     pub fn is_empty(&self) -> bool {
         self.len == Some(0)
+    }
+
+    /// Characters (code points) of the text value at this range, by one scan of it.
+    ///
+    /// # Panics
+    /// If the range does not come from this document.
+    pub fn string_chars(&self, span: Range<usize>) -> usize {
+        literal::chars(self.slice(span))
     }
 
     /// The whole value as a range.

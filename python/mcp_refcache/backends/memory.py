@@ -1,0 +1,104 @@
+"""Entries in the memory of this process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, MutableMapping
+from typing import Any
+
+from mcp_refcache import _core
+from mcp_refcache.backends.base import CacheEntry
+
+__all__ = ["MemoryBackend"]
+
+
+class MemoryBackend:
+    """A native, thread-safe store in memory; values are snapshots, not the caller's objects.
+
+    Expired entries are removed within about a second, by the clock `time.time`.
+
+    Args:
+        max_size: The most entries to keep; beyond it expired ones go first, then the one used longest
+            ago. None = no limit.
+
+    Raises:
+        ValueError: If `max_size` is below 1.
+    """
+
+    def __init__(self, max_size: int | None = None) -> None:
+        self._store = _core.MemoryStore(max_size)
+        # the core goes around these six methods only where nobody has overridden one
+        if type(self) is MemoryBackend:
+            self._native_store = self._store
+
+    def get(self, key: str) -> CacheEntry | None:
+        """Return the live entry with this key, with a fresh copy of its value, or None."""
+        return self._store.get(key)
+
+    def set(self, key: str, entry: CacheEntry) -> None:
+        """Store a snapshot of an entry; one with the same key is replaced."""
+        self._store.set(key, entry)
+
+    def delete(self, key: str) -> bool:
+        """Remove an entry; tell whether it was there."""
+        return self._store.delete(key)
+
+    def exists(self, key: str) -> bool:
+        """Tell whether a live entry has this key."""
+        return self._store.exists(key)
+
+    def clear(self, namespace: str | None = None) -> int:
+        """Remove the entries of exactly this namespace, or all; return how many."""
+        return self._store.clear(namespace)
+
+    def keys(self, namespace: str | None = None) -> list[str]:
+        """Return the keys of the live entries of exactly this namespace, or of all, in insertion order."""
+        return self._store.keys(namespace)
+
+    @property
+    def _storage(self) -> MutableMapping[str, CacheEntry]:
+        """The entries as a mapping, for test suites that look inside."""
+        return _Storage(self)
+
+
+class _Storage(MutableMapping[str, CacheEntry]):
+    """A view of a backend's entries, expired ones that are not yet removed included."""
+
+    def __init__(self, backend: MemoryBackend) -> None:
+        self._backend = backend
+
+    def __getitem__(self, key: str) -> CacheEntry:
+        entry = self._backend._store.peek(key)
+        if entry is None:
+            raise KeyError(key)
+        return _LiveEntry._of(self._backend, key, entry)
+
+    def __setitem__(self, key: str, entry: CacheEntry) -> None:
+        self._backend._store.set(key, entry)
+
+    def __delitem__(self, key: str) -> None:
+        if not self._backend._store.delete(key):
+            raise KeyError(key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._backend._store.all_keys())
+
+    def __len__(self) -> int:
+        return len(self._backend._store)
+
+
+class _LiveEntry(CacheEntry):
+    """An entry made on reading; assigning to one of its fields changes the stored one."""
+
+    _home: tuple[MemoryBackend, str] | None = None
+
+    @classmethod
+    def _of(cls, backend: MemoryBackend, key: str, entry: CacheEntry) -> _LiveEntry:
+        live = cls(entry.value, entry.namespace, entry.policy, entry.created_at, entry.expires_at, entry.metadata)
+        object.__setattr__(live, "_home", (backend, key))
+        return live
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if self._home is not None:
+            backend, key = self._home
+            backend._store.set(key, self)

@@ -1,0 +1,500 @@
+"""`RefCache`: results that agents hold by reference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+
+from mcp_refcache import _core
+from mcp_refcache._cached import Options, decorate
+from mcp_refcache._identity import Identity
+from mcp_refcache.access.actor import ActorLike, DefaultActor, resolve_actor
+from mcp_refcache.access.checker import DefaultPermissionChecker
+from mcp_refcache.access.namespace import Namespace
+from mcp_refcache.backends.memory import MemoryBackend
+from mcp_refcache.context import TiktokenAdapter, TokenMeasurer, get_default_measurer
+from mcp_refcache.context_integration import get_context_values, try_get_fastmcp_context
+from mcp_refcache.models import CacheReference, CacheResponse, PreviewConfig, PreviewStrategy, SizeMode
+from mcp_refcache.permissions import AccessPolicy
+from mcp_refcache.preview import SampleGenerator, _Generator, get_default_generator
+
+if TYPE_CHECKING:
+    from mcp_refcache.access.actor import Actor
+    from mcp_refcache.access.checker import PermissionChecker
+    from mcp_refcache.backends.base import CacheBackend
+    from mcp_refcache.context import SizeMeasurer, Tokenizer
+    from mcp_refcache.models import TaskInfo
+    from mcp_refcache.preview import PreviewGenerator
+    from mcp_refcache.resolution import ResolveRefs
+
+__all__ = ["NEVER", "RefCache"]
+
+#: A TTL: never expires. (None as a TTL means "as the namespace or the cache says".)
+NEVER: Final = _core.Never()
+
+Ttl = float | _core.Never | None
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_ANONYMOUS_AGENT: Final = DefaultActor.agent()
+_BACKEND_METHODS: Final = ("get", "set", "delete", "exists", "clear", "keys")
+
+
+class RefCache:
+    """A cache of results: agents get a reference and a preview, servers the value.
+
+    Args:
+        name: A letter, then letters, digits, `_` and `-`; the part of references before the colon.
+        backend: `"memory"`, a `MemoryBackend`, or any object with the methods of `CacheBackend`.
+            None = memory.
+        default_policy: Who may do what where nothing else is said. None = `AccessPolicy()`.
+        default_ttl: Seconds an entry lives where nothing else is said. None or NEVER = for ever.
+        preview_config: Size, unit and strategy of previews. None = 1000 tokens, sampled.
+        tokenizer: What counts tokens, also where the config says characters.
+        measurer: What measures; comes before `tokenizer`.
+        preview_generator: What makes previews; comes before the config's strategy.
+        permission_checker: What decides on permissions. None = `DefaultPermissionChecker()`.
+        task_backend: Accepted for users of the original; calls run to their end in this version.
+        namespaces: Namespaces that may be used, as names, patterns (`session:*`) or `Namespace`s with
+            `ttl` and `policy`. Any other is a ValueError. None = no restriction.
+        default_namespace: Where values go when no namespace is given.
+        namespace_ttls: Seconds (or NEVER) for the namespaces of a pattern: `{"session:*": 900}`.
+        max_size: The most entries the memory backend keeps. None = no limit.
+        preview_length: Previews of at most so many characters; in place of `preview_config`.
+        resolve_requires: What `resolve` without an actor needs: `"execute"` (READ or EXECUTE) or
+            `"read"`, for servers whose tools hand resolved values to the agent.
+        trusted_caches: Names of other caches whose references are recognised in arguments.
+        copy_values: False shares stored objects with callers in memory: faster, but changes to them show.
+
+    Raises:
+        TypeError: For a backend without the six methods, and for `preview_length` beside `preview_config`.
+        ValueError: For a name that no reference can carry, and for sizes below 1.
+    """
+
+    def __init__(
+        self,
+        name: str = "default",
+        backend: CacheBackend | Literal["memory"] | None = None,
+        default_policy: AccessPolicy | None = None,
+        default_ttl: Ttl = 3600,
+        preview_config: PreviewConfig | None = None,
+        tokenizer: Tokenizer | None = None,
+        measurer: SizeMeasurer | None = None,
+        preview_generator: PreviewGenerator | None = None,
+        permission_checker: PermissionChecker | None = None,
+        task_backend: Any = None,
+        *,
+        namespaces: Iterable[str] | None = None,
+        default_namespace: str = "public",
+        namespace_ttls: Mapping[str, Ttl] | None = None,
+        max_size: int | None = None,
+        preview_length: int | None = None,
+        resolve_requires: Literal["execute", "read"] = "execute",
+        trusted_caches: Iterable[str] = (),
+        copy_values: bool = True,
+    ) -> None:
+        if resolve_requires not in ("execute", "read"):
+            raise ValueError(f"resolve_requires must be 'execute' or 'read', not {resolve_requires!r}")
+        if default_policy is not None:
+            _check_policy("default_policy", default_policy)
+        self.name = name
+        self._backend = _make_backend(backend, max_size)
+        self._task_backend = task_backend
+        self._tokenizer = tokenizer
+        self._default_policy = default_policy if default_policy is not None else AccessPolicy()
+        self._default_ttl = default_ttl
+        self._preview_config = _make_preview_config(preview_config, preview_length)
+        self._measurer_object = self._make_measurer(measurer)
+        self._checker_object = permission_checker if permission_checker is not None else DefaultPermissionChecker()
+        self._core = _core.Cache(
+            name,
+            backend=self._backend,
+            default_policy=self._default_policy,
+            default_ttl=_seconds(default_ttl),
+            default_namespace=default_namespace,
+            preview_config=self._preview_config,
+            measurer=self._measurer_object,
+            checker=self._checker_object,
+            namespaces=[_declaration(item) for item in namespaces or ()],
+            rules=[(pattern, ttl, None) for pattern, ttl in (namespace_ttls or {}).items()],
+            trusted=list(trusted_caches),
+            copy_values=copy_values,
+            resolve_requires=resolve_requires,
+        )
+        self.default_namespace = default_namespace
+        self._preview_generator = (
+            preview_generator
+            if preview_generator is not None
+            else get_default_generator(self._preview_config.default_strategy)
+        )
+
+    # -- settings that may be exchanged ---------------------------------------------------------
+
+    @property
+    def default_policy(self) -> AccessPolicy:
+        """Who may do what where nothing else is said."""
+        return self._default_policy
+
+    @default_policy.setter
+    def default_policy(self, policy: AccessPolicy) -> None:
+        self._core.set_default_policy(policy)
+        self._default_policy = policy
+
+    @property
+    def default_ttl(self) -> Ttl:
+        """Seconds an entry lives where nothing else is said; None or NEVER = for ever."""
+        return self._default_ttl
+
+    @default_ttl.setter
+    def default_ttl(self, ttl: Ttl) -> None:
+        self._core.set_default_ttl(_seconds(ttl))
+        self._default_ttl = ttl
+
+    @property
+    def preview_config(self) -> PreviewConfig:
+        """Size, unit and strategy of previews; read at each call."""
+        return self._preview_config
+
+    @preview_config.setter
+    def preview_config(self, config: PreviewConfig) -> None:
+        self._core.set_preview_config(config)
+        self._preview_config = config
+
+    @property
+    def _measurer(self) -> SizeMeasurer:
+        return self._measurer_object
+
+    @_measurer.setter
+    def _measurer(self, measurer: SizeMeasurer) -> None:
+        self._core.set_measurer(measurer)
+        self._measurer_object = measurer
+
+    @property
+    def _preview_generator(self) -> PreviewGenerator:
+        return self._generator_object
+
+    @_preview_generator.setter
+    def _preview_generator(self, generator: PreviewGenerator) -> None:
+        native = isinstance(generator, _Generator) and type(generator).__module__ == _Generator.__module__
+        if native and generator._strategy == self._preview_config.default_strategy:
+            self._core.set_generator(None, False)
+        else:
+            self._core.set_generator(generator, isinstance(generator, SampleGenerator))
+        self._generator_object = generator
+
+    @property
+    def _permission_checker(self) -> PermissionChecker:
+        return self._checker_object
+
+    @_permission_checker.setter
+    def _permission_checker(self, checker: PermissionChecker) -> None:
+        self._core.set_checker(checker)
+        self._checker_object = checker
+
+    # -- the cache ------------------------------------------------------------------------------
+
+    def set(
+        self,
+        key: str,
+        value: Any,
+        namespace: str | None = None,
+        policy: AccessPolicy | None = None,
+        ttl: Ttl = None,
+        tool_name: str | None = None,
+        *,
+        actor: ActorLike | None = None,
+    ) -> CacheReference:
+        """Store a snapshot of a value under a key; each time under a new reference.
+
+        The entry that had the key before keeps its reference for at most one more default TTL.
+
+        Args:
+            key: Any text, unique within the cache's name and the namespace.
+            value: Any value with JSON text (`json.dumps(value, default=str)`).
+            namespace: Where to store it. None = the cache's `default_namespace`.
+            policy: Who may do what. None = as the namespace or the cache says.
+            ttl: Seconds until it expires (0 = at once), or NEVER. None = as the namespace or the cache says.
+            tool_name: The tool that made the value.
+            actor: Who stores it; needs WRITE, or UPDATE where the key exists. None = the server itself.
+
+        Returns:
+            The reference, and what is known about the value.
+
+        Raises:
+            PermissionDenied: If the actor may not.
+            TypeError: If a dict key is no str, int, float, bool or None, or the policy is no policy.
+            ValueError: If the value contains itself, for a negative TTL, and for an undeclared namespace.
+        """
+        if policy is not None:
+            _check_policy("policy", policy)
+        ref_id, namespace, created_at, expires_at, total_items, total_size = self._core.set(
+            key,
+            value,
+            namespace=namespace,
+            policy=policy,
+            ttl=ttl,
+            tool_name=tool_name,
+            actor=None if actor is None else resolve_actor(actor),
+        )
+        return CacheReference(
+            ref_id=ref_id,
+            cache_name=self.name,
+            namespace=namespace,
+            tool_name=tool_name,
+            created_at=created_at,
+            expires_at=expires_at,
+            total_items=total_items,
+            total_size=total_size,
+        )
+
+    def get(
+        self,
+        ref_id: str,
+        *,
+        page: int | None = None,
+        page_size: int | None = None,
+        max_size: int | None = None,
+        actor: ActorLike | None = None,
+    ) -> CacheResponse:
+        """Return a preview or page of an entry.
+
+        Args:
+            ref_id: A reference, or a key of this cache.
+            page: The page to show, from 1. None = a preview of the whole.
+            page_size: Items (of a text: characters) on a page; default 20.
+            max_size: The most the preview may measure. None = as the tool, else the cache says.
+            actor: Who reads; needs READ. None = the current caller, as an agent.
+
+        Raises:
+            KeyError: If nothing lives under this reference or key.
+            PermissionDenied: If the actor may not see the value.
+            ValueError: If `page` or `page_size` is below 1.
+        """
+        reader = self._caller() if actor is None else resolve_actor(actor)
+        return CacheResponse(
+            **self._core.get(ref_id, actor=reader, page=page, page_size=page_size, max_size=max_size)
+        )
+
+    def resolve(self, ref_id: str, *, actor: ActorLike | None = None) -> Any:
+        """Return a fresh copy of the stored value.
+
+        Args:
+            ref_id: A reference, or a key of this cache.
+            actor: Who is given the value; needs READ. None = the server itself uses it on behalf of the
+                current caller: READ or EXECUTE, and namespaces that the author wrote as a literal are not
+                checked. Do not hand such a value to the agent (see `resolve_requires`).
+
+        Raises:
+            KeyError: If nothing lives under this reference or key.
+            PermissionDenied: If the actor may not.
+        """
+        if actor is None:
+            return self._core.resolve(ref_id, actor=self._caller(), use=True)
+        return self._core.resolve(ref_id, actor=resolve_actor(actor))
+
+    def delete(self, ref_id: str, *, actor: ActorLike | None = None) -> bool:
+        """Remove an entry.
+
+        Args:
+            ref_id: A reference, or a key of this cache.
+            actor: Who removes it; needs DELETE. None = the current caller, as an agent.
+
+        Returns:
+            Whether it was there.
+
+        Raises:
+            PermissionDenied: If the actor may not.
+        """
+        return self._core.delete(ref_id, actor=self._caller() if actor is None else resolve_actor(actor))
+
+    def exists(self, ref_id: str) -> bool:
+        """Tell whether a live entry has this reference or key."""
+        return self._core.exists(ref_id)
+
+    def clear(self, namespace: str | None = None, *, actor: ActorLike | None = None) -> int:
+        """Remove this cache's entries of exactly one namespace, or all.
+
+        Args:
+            namespace: The namespace; None = all.
+            actor: Who removes them; entries that it may not DELETE stay. None = the server itself.
+
+        Returns:
+            How many were removed.
+        """
+        return self._core.clear(namespace, actor=None if actor is None else resolve_actor(actor))
+
+    def get_task_status(self, ref_id: str) -> TaskInfo | None:
+        """Return the state of a background task; None, as calls run to their end in this version."""
+        return None
+
+    def cached(
+        self,
+        namespace: str | None = None,
+        policy: AccessPolicy | None = None,
+        ttl: Ttl = None,
+        max_size: int | None = None,
+        resolve_refs: ResolveRefs = True,
+        actor: ActorLike = "agent",
+        namespace_template: str | None = None,
+        owner_template: str | None = None,
+        session_scoped: bool = False,
+        async_timeout: float | None = None,
+        async_response_format: str = "standard",
+        *,
+        preview_type: PreviewStrategy | str | None = None,
+        accept_refs: bool = True,
+        key: Callable[..., Any] | None = None,
+        shared: bool = False,
+    ) -> Callable[[Function], Function]:
+        """Cache a tool's results: the caller gets a dict with a reference and the value or a preview.
+
+        Args:
+            namespace: Where results are stored. None = the cache's `default_namespace`.
+            policy: Who may do what with them. None = as the namespace or the cache says.
+            ttl: Seconds until they expire, or NEVER. None = as the namespace or the cache says.
+            max_size: The most that is shown of a result; larger ones are previewed. None = as the cache says.
+            resolve_refs: Whether references in arguments are replaced by their values; `"shallow"` leaves
+                references inside stored values alone.
+            actor: Who resolves and reads where the context names nobody.
+            namespace_template: The namespace with placeholders of the context: `"user:{user_id}"`.
+            owner_template: The owner of results, likewise.
+            session_scoped: Whether results are bound to the context's session.
+            async_timeout: Accepted for users of the original; calls run to their end in this version.
+            async_response_format: `"minimal"`, `"standard"` or `"full"`.
+            preview_type: `"sample"`, `"paginate"`, `"truncate"` or `"summary"`. None = as the cache says.
+            accept_refs: Whether strictly typed parameters take references, too.
+            key: Makes the cache key from the bound arguments.
+            shared: Whether a tool with injected parameters (a `Context`) has one result for all callers.
+
+        Raises:
+            TypeError: If it is put above `@mcp.tool`, or the policy is no policy.
+            ValueError: For an undeclared namespace, an unknown `preview_type`, and sizes below 0.
+        """
+        if policy is not None:
+            _check_policy("policy", policy)
+        if namespace is not None and namespace_template is None:
+            self._core.check_namespace(namespace)
+        return decorate(
+            self,
+            Options(
+                namespace=namespace,
+                policy=policy,
+                ttl=ttl,
+                max_size=max_size,
+                resolve_refs=resolve_refs,
+                actor=actor,
+                namespace_template=namespace_template,
+                owner_template=owner_template,
+                session_scoped=session_scoped,
+                async_timeout=async_timeout,
+                async_response_format=async_response_format,
+                preview_type=preview_type,
+                accept_refs=accept_refs,
+                key=key,
+                shared=shared,
+            ),
+        )
+
+    # -- for the decorator and the tools --------------------------------------------------------
+
+    def _caller(self) -> Actor:
+        """The current caller in the agent role, from the FastMCP context if there is one."""
+        context = try_get_fastmcp_context()
+        if context is None:
+            return _ANONYMOUS_AGENT
+        return Identity.from_values(get_context_values(context)).actor()
+
+    def _knows(self, text: str) -> bool:
+        """Whether a text is a reference that this cache may follow."""
+        return self._core.knows(text)
+
+    def _find(self, key: str, namespace: str) -> str | None:
+        """The reference of a live entry by its exact key."""
+        return self._core.find(key, namespace)
+
+    def _put(
+        self,
+        key: str,
+        value: Any,
+        *,
+        namespace: str,
+        bound: bool,
+        policy: AccessPolicy | None,
+        ttl: Ttl,
+        tool_name: str | None,
+        max_size: int | None,
+        preview_type: str | None,
+    ) -> str:
+        """Store a tool's result, whatever it is; the reference."""
+        return self._core.set(
+            key,
+            value,
+            namespace=namespace,
+            policy=policy,
+            ttl=ttl,
+            tool_name=tool_name,
+            max_size=max_size,
+            strategy=preview_type,
+            bound=bound,
+            any=True,
+        )[0]
+
+    def _answer(self, ref_id: str, *, actor: Actor, producer: bool) -> dict[str, Any] | None:
+        """What a tool answers in place of its result; None if the entry is gone."""
+        return self._core.answer(ref_id, actor=actor, producer=producer)
+
+    def _large(self, ref_id: str) -> bool:
+        """Whether answering may take long."""
+        return self._core.is_large(ref_id)
+
+    def _make_measurer(self, measurer: SizeMeasurer | None) -> SizeMeasurer:
+        if measurer is not None:
+            return measurer
+        if self._tokenizer is not None:
+            return TokenMeasurer(self._tokenizer)
+        tokenizer = None if self._preview_config.size_mode == SizeMode.CHARACTER else TiktokenAdapter()
+        self._tokenizer = tokenizer
+        return get_default_measurer(self._preview_config.size_mode, tokenizer)
+
+    def __repr__(self) -> str:
+        return f"RefCache(name={self.name!r}, backend={type(self._backend).__name__})"
+
+
+def _make_backend(backend: Any, max_size: int | None) -> CacheBackend:
+    if backend is None or backend == "memory":
+        return MemoryBackend(max_size)
+    if isinstance(backend, str):
+        raise ValueError(f"backend must be 'memory' or a backend object, not {backend!r}")
+    missing = [name for name in _BACKEND_METHODS if not callable(getattr(backend, name, None))]
+    if missing:
+        raise TypeError(f"backend must have the methods of CacheBackend; {type(backend).__name__} lacks {', '.join(missing)}")
+    if max_size is not None:
+        if not isinstance(backend, MemoryBackend):
+            raise TypeError("max_size limits the memory backend; give the limit to the backend itself")
+        backend._store.set_max_size(max_size)
+    return backend
+
+
+def _make_preview_config(config: PreviewConfig | None, preview_length: int | None) -> PreviewConfig:
+    if preview_length is None:
+        return config if config is not None else PreviewConfig()
+    if config is not None:
+        raise TypeError("give preview_config or preview_length, not both")
+    return PreviewConfig(size_mode=SizeMode.CHARACTER, max_size=preview_length)
+
+
+def _declaration(item: str) -> tuple[str, Ttl, AccessPolicy | None]:
+    if not isinstance(item, str):
+        raise TypeError(f"namespaces must be names, patterns or Namespace objects, not {type(item).__name__}")
+    if isinstance(item, Namespace):
+        return str(item), item.ttl, item.policy
+    return item, None, None
+
+
+def _seconds(ttl: Ttl) -> float | None:
+    return None if ttl is None or ttl is NEVER else ttl
+
+
+def _check_policy(name: str, policy: object) -> None:
+    # anything that reads like a policy will do, as with the original
+    if not hasattr(policy, "user_permissions") or not hasattr(policy, "agent_permissions"):
+        raise TypeError(f"{name} must be an AccessPolicy, not {type(policy).__name__}")

@@ -1,0 +1,155 @@
+//! [`KeyIndexed`]: makes a full backend of a store with six plain methods by keeping its key names
+//! in this process.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use hashbrown::HashMap;
+use parking_lot::RwLock;
+
+use super::names::Names;
+use super::{Backend, PutOptions, Scope};
+use crate::clock::Timestamp;
+use crate::entry::Entry;
+use crate::error::Result;
+use crate::reference::KeyName;
+
+/// The least that a store of entries must do; [`KeyIndexed`] adds the rest.
+///
+/// Whether an entry is expired is judged by the caller, whatever the store itself does about it.
+#[async_trait]
+pub trait SimpleBackend: Send + Sync + 'static {
+    /// The entry with this id; `None` if there is none.
+    async fn get(&self, id: &str) -> Result<Option<Arc<Entry>>>;
+    /// Writes an entry; one with the same id is replaced.
+    async fn set(&self, id: &str, entry: Arc<Entry>) -> Result<()>;
+    /// Removes an entry; whether it was there.
+    async fn delete(&self, id: &str) -> Result<bool>;
+    /// Whether there is an entry with this id.
+    async fn exists(&self, id: &str) -> Result<bool>;
+    /// Removes the entries of a namespace, or all; how many.
+    async fn clear(&self, namespace: Option<&str>) -> Result<usize>;
+    /// Ids of the entries of a namespace, or all.
+    async fn keys(&self, namespace: Option<&str>) -> Result<Vec<String>>;
+}
+
+/// A [`SimpleBackend`] with names: lookups by key work for what was stored through this object.
+pub struct KeyIndexed<S> {
+    store: S,
+    names: Names,
+    named: RwLock<HashMap<Arc<str>, KeyName>>,
+}
+
+impl<S: SimpleBackend> KeyIndexed<S> {
+    /// Wraps a store.
+    pub fn new(store: S) -> Self {
+        Self { store, names: Names::default(), named: RwLock::default() }
+    }
+
+    /// The wrapped store.
+    pub fn store(&self) -> &S {
+        &self.store
+    }
+
+    fn forget(&self, id: &str) {
+        if let Some(name) = self.named.write().remove(id) {
+            self.names.forget(&name, id);
+        }
+    }
+
+    async fn live(&self, id: &str, now: Timestamp) -> Result<Option<Arc<Entry>>> {
+        let entry = self.store.get(id).await?;
+        match entry {
+            Some(entry) if !entry.is_expired(now) => Ok(Some(entry)),
+            Some(_) => {
+                self.store.delete(id).await?;
+                self.forget(id);
+                Ok(None)
+            }
+            None => {
+                self.forget(id);
+                Ok(None)
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl<S: SimpleBackend> Backend for KeyIndexed<S> {
+    async fn get(&self, id: &str, now: Timestamp) -> Result<Option<Arc<Entry>>> {
+        self.live(id, now).await
+    }
+
+    async fn put(&self, id: &str, entry: Arc<Entry>, options: PutOptions<'_>) -> Result<()> {
+        self.store.set(id, entry).await?;
+        self.names.see(id);
+        let Some(name) = options.name else { return Ok(()) };
+        let id: Arc<str> = id.into();
+        self.named.write().insert(Arc::clone(&id), name.clone());
+        let Some(former) = self.names.point(name, &id) else { return Ok(()) };
+        self.named.write().remove(&*former);
+        if let Some(moment) = options.retire_at
+            && let Some(entry) = self.store.get(&former).await?
+            && entry.expires_at.is_none_or(|end| end > moment)
+        {
+            self.store.set(&former, Arc::new(entry.expiring_at(moment))).await?;
+        }
+        Ok(())
+    }
+
+    async fn delete(&self, id: &str) -> Result<bool> {
+        self.forget(id);
+        self.store.delete(id).await
+    }
+
+    async fn exists(&self, id: &str, now: Timestamp) -> Result<bool> {
+        // the store's own word is enough for "no", its entry is needed for "not expired"
+        Ok(self.store.exists(id).await? && self.live(id, now).await?.is_some())
+    }
+
+    async fn clear(&self, scope: Scope<'_>) -> Result<usize> {
+        if scope.cache.is_none() {
+            return self.store.clear(scope.namespace).await;
+        }
+        let mut removed = 0;
+        for id in self.store.keys(scope.namespace).await? {
+            if scope.has_id(&id) {
+                removed += usize::from(self.delete(&id).await?);
+            }
+        }
+        Ok(removed)
+    }
+
+    async fn keys(&self, scope: Scope<'_>, _now: Timestamp) -> Result<Vec<Arc<str>>> {
+        let ids = self.store.keys(scope.namespace).await?;
+        Ok(ids.into_iter().filter(|id| scope.has_id(id)).map(Arc::from).collect())
+    }
+
+    async fn find(&self, name: &KeyName, now: Timestamp) -> Result<Option<(Arc<str>, Arc<Entry>)>> {
+        let Some(id) = self.names.get(name) else { return Ok(None) };
+        Ok(self.live(&id, now).await?.map(|entry| (id, entry)))
+    }
+
+    async fn find_everywhere(&self, cache: &str, key: &str, now: Timestamp) -> Result<Vec<(Arc<str>, Arc<str>)>> {
+        let mut live = Vec::new();
+        for (namespace, id) in self.names.everywhere(cache, key) {
+            if self.live(&id, now).await?.is_some() {
+                live.push((namespace, id));
+            }
+        }
+        Ok(live)
+    }
+
+    async fn knows_cache(&self, cache: &str) -> Result<bool> {
+        Ok(self.names.has_seen(cache))
+    }
+
+    async fn purge(&self, now: Timestamp) -> Result<usize> {
+        let ids: Vec<_> = self.named.read().keys().cloned().collect();
+        let mut removed = 0;
+        for id in ids {
+            removed += usize::from(self.live(&id, now).await?.is_none());
+        }
+        Ok(removed)
+    }
+}

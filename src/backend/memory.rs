@@ -1,0 +1,318 @@
+//! [`MemoryBackend`]: entries in this process, sharded so that readers share no lock.
+
+use std::hash::BuildHasher as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use hashbrown::HashMap;
+use parking_lot::{Mutex, RwLock};
+use rustc_hash::FxBuildHasher;
+
+use super::ledger::Ledger;
+use super::names::Names;
+use super::sweeper::{Sweep, Sweeper};
+use super::{Backend, PutOptions, Scope};
+use crate::clock::{Clock, SystemClock, Timestamp};
+use crate::entry::Entry;
+use crate::error::{Error, Result};
+use crate::reference::KeyName;
+
+/// Enough that two readers rarely meet, few enough that an empty store is small.
+const SHARDS: usize = 16;
+
+/// Entries in the memory of this process, with an optional limit on their number.
+///
+/// Expired entries are removed by a thread of the backend within about a second (by its clock);
+/// beyond the limit expired entries go first, then the one that was used longest ago. Clones share
+/// the entries.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> mcp_refcache::Result<()> {
+/// use mcp_refcache::{MemoryBackend, RefCache};
+/// let cache = RefCache::builder("demo").backend(MemoryBackend::with_limit(1)?).build()?;
+/// let first = cache.set("a", &1).await?;
+/// cache.set("b", &2).await?;
+/// assert!(!cache.exists(first.ref_id.as_str()).await?);
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct MemoryBackend(Arc<Store>);
+
+struct Store {
+    shards: [RwLock<HashMap<Arc<str>, Slot, FxBuildHasher>>; SHARDS],
+    names: Names,
+    ledger: Mutex<Ledger>,
+    /// 0 = no limit
+    limit: AtomicUsize,
+    ticks: AtomicU64,
+    clock: Arc<dyn Clock>,
+    sweeper: Sweeper,
+}
+
+struct Slot {
+    entry: Arc<Entry>,
+    order: u64,
+    used: AtomicU64,
+    name: Option<KeyName>,
+}
+
+impl MemoryBackend {
+    /// An empty store without a limit.
+    pub fn new() -> Self {
+        Self::assemble(None, Arc::new(SystemClock))
+    }
+
+    /// An empty store that keeps at most `limit` entries.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) if the limit is 0.
+    pub fn with_limit(limit: usize) -> Result<Self> {
+        Self::assembled(Some(limit), Arc::new(SystemClock))
+    }
+
+    /// An empty store with a limit (`None` = no limit) and the clock that its sweeper looks at.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) if the limit is 0.
+    pub fn assembled(limit: Option<usize>, clock: Arc<dyn Clock>) -> Result<Self> {
+        Ok(Self::assemble(checked(limit)?, clock))
+    }
+
+    fn assemble(limit: Option<usize>, clock: Arc<dyn Clock>) -> Self {
+        Self(Arc::new(Store {
+            shards: std::array::from_fn(|_| RwLock::default()),
+            names: Names::default(),
+            ledger: Mutex::default(),
+            limit: AtomicUsize::new(limit.unwrap_or(0)),
+            ticks: AtomicU64::new(0),
+            clock,
+            sweeper: Sweeper::default(),
+        }))
+    }
+
+    /// Number of entries, expired ones that are not yet removed included.
+    pub fn len(&self) -> usize {
+        self.0.ledger.lock().len()
+    }
+
+    /// Whether there are no entries.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The limit on the number of entries.
+    pub fn limit(&self) -> Option<usize> {
+        Some(self.0.limit.load(Ordering::Relaxed)).filter(|limit| *limit > 0)
+    }
+
+    /// Sets the limit on the number of entries; what is beyond it goes with the next write.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) if the limit is 0.
+    pub fn set_limit(&self, limit: Option<usize>) -> Result<()> {
+        self.0.limit.store(checked(limit)?.unwrap_or(0), Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// All ids, in the order they were first written.
+    pub(crate) fn ids(&self) -> Vec<Arc<str>> {
+        self.0.ledger.lock().ids(None)
+    }
+
+    /// Removes all entries.
+    pub(crate) fn drain(&self) {
+        let removed: Vec<_> = {
+            let mut ledger = self.0.ledger.lock();
+            let ids = ledger.ids(None);
+            ids.iter().filter_map(|id| self.0.remove(&mut ledger, id)).collect()
+        };
+        drop(removed);
+    }
+
+    /// Calls `visit` with every entry that can be looked at without waiting (for a garbage
+    /// collector, which must not block).
+    pub fn visit_entries(&self, mut visit: impl FnMut(&Arc<Entry>)) {
+        for shard in &self.0.shards {
+            if let Some(shard) = shard.try_read() {
+                shard.values().for_each(|slot| visit(&slot.entry));
+            }
+        }
+    }
+}
+
+fn checked(limit: Option<usize>) -> Result<Option<usize>> {
+    if limit == Some(0) {
+        return Err(Error::invalid("max_size must be 1 entry or more, or None for no limit").with("max_size", 0));
+    }
+    Ok(limit)
+}
+
+impl Default for MemoryBackend {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl std::fmt::Debug for MemoryBackend {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MemoryBackend").field("entries", &self.len()).field("limit", &self.limit()).finish()
+    }
+}
+
+impl Store {
+    fn shard(&self, id: &str) -> &RwLock<HashMap<Arc<str>, Slot, FxBuildHasher>> {
+        &self.shards[FxBuildHasher.hash_one(id) as usize % SHARDS]
+    }
+
+    fn tick(&self) -> u64 {
+        self.ticks.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn get(&self, id: &str, now: Timestamp) -> Option<Arc<Entry>> {
+        let shard = self.shard(id).read();
+        let slot = shard.get(id).filter(|slot| !slot.entry.is_expired(now))?;
+        slot.used.store(self.tick(), Ordering::Relaxed);
+        Some(Arc::clone(&slot.entry))
+    }
+
+    /// Every write holds the ledger's lock throughout, so that writes come one after the other.
+    /// What is displaced is handed back to be dropped outside all locks: its destructor may be
+    /// anybody's code.
+    fn put(&self, id: &str, entry: Arc<Entry>, options: PutOptions<'_>) -> Vec<Arc<Entry>> {
+        let id: Arc<str> = id.into();
+        let now = entry.created_at;
+        let mut displaced = Vec::new();
+        let mut ledger = self.ledger.lock();
+        let tick = self.tick();
+        let mut shard = self.shard(&id).write();
+        match shard.get_mut(&*id) {
+            Some(slot) => {
+                ledger.moved(slot.order, &id, &slot.entry.namespace, &entry.namespace);
+                ledger.ends_at(slot.order, slot.entry.expires_at, entry.expires_at);
+                slot.used.store(tick, Ordering::Relaxed);
+                if let Some(name) = options.name {
+                    slot.name = Some(name.clone());
+                }
+                displaced.push(std::mem::replace(&mut slot.entry, entry));
+            }
+            None => {
+                let order = ledger.enter(&id, &entry.namespace);
+                ledger.ends_at(order, None, entry.expires_at);
+                ledger.used(order, tick);
+                let slot = Slot { entry, order, used: AtomicU64::new(tick), name: options.name.cloned() };
+                shard.insert(Arc::clone(&id), slot);
+            }
+        }
+        drop(shard);
+        if let Some(former) = options.name.and_then(|name| self.names.point(name, &id))
+            && let Some(moment) = options.retire_at
+        {
+            displaced.extend(self.retire(&mut ledger, &former, moment));
+        }
+        self.evict(&mut ledger, now, &mut displaced);
+        displaced
+    }
+
+    fn retire(&self, ledger: &mut Ledger, id: &str, moment: Timestamp) -> Option<Arc<Entry>> {
+        let mut shard = self.shard(id).write();
+        let slot = shard.get_mut(id).filter(|slot| slot.entry.expires_at.is_none_or(|end| end > moment))?;
+        ledger.ends_at(slot.order, slot.entry.expires_at, Some(moment));
+        slot.name = None;
+        let retired = Arc::new(slot.entry.expiring_at(moment));
+        Some(std::mem::replace(&mut slot.entry, retired))
+    }
+
+    fn evict(&self, ledger: &mut Ledger, now: Timestamp, displaced: &mut Vec<Arc<Entry>>) {
+        let limit = match self.limit.load(Ordering::Relaxed) {
+            0 => return,
+            limit => limit,
+        };
+        while ledger.len() > limit {
+            let expired = ledger.first_to_end().filter(|id| self.shard(id).read().get(&**id).is_some_and(|slot| slot.entry.is_expired(now)));
+            let victim = expired.or_else(|| {
+                ledger.least_recently_used(|id| self.shard(id).read().get(id).map(|slot| slot.used.load(Ordering::Relaxed)))
+            });
+            let Some(victim) = victim else { return };
+            displaced.extend(self.remove(ledger, &victim));
+        }
+    }
+
+    fn remove(&self, ledger: &mut Ledger, id: &str) -> Option<Arc<Entry>> {
+        let slot = self.shard(id).write().remove(id)?;
+        ledger.strike(slot.order, &slot.entry.namespace, slot.entry.expires_at);
+        if let Some(name) = &slot.name {
+            self.names.forget(name, id);
+        }
+        Some(slot.entry)
+    }
+
+    fn purge(&self, now: Timestamp) -> Vec<Arc<Entry>> {
+        let mut ledger = self.ledger.lock();
+        let ended = ledger.ended(now);
+        ended.iter().filter_map(|id| self.remove(&mut ledger, id)).collect()
+    }
+}
+
+impl Sweep for Store {
+    fn sweep(&self) {
+        let now = self.clock.now();
+        drop(self.purge(now));
+    }
+}
+
+#[async_trait]
+impl Backend for MemoryBackend {
+    async fn get(&self, id: &str, now: Timestamp) -> Result<Option<Arc<Entry>>> {
+        Ok(self.0.get(id, now))
+    }
+
+    async fn put(&self, id: &str, entry: Arc<Entry>, options: PutOptions<'_>) -> Result<()> {
+        if entry.expires_at.is_some() || options.retire_at.is_some() {
+            self.0.sweeper.watch(&self.0);
+        }
+        self.0.names.see(id);
+        drop(self.0.put(id, entry, options));
+        Ok(())
+    }
+
+    async fn delete(&self, id: &str) -> Result<bool> {
+        let removed = self.0.remove(&mut self.0.ledger.lock(), id);
+        Ok(removed.is_some())
+    }
+
+    async fn clear(&self, scope: Scope<'_>) -> Result<usize> {
+        let removed: Vec<_> = {
+            let mut ledger = self.0.ledger.lock();
+            let ids = ledger.ids(scope.namespace);
+            ids.iter().filter(|id| scope.has_id(id)).filter_map(|id| self.0.remove(&mut ledger, id)).collect()
+        };
+        Ok(removed.len())
+    }
+
+    async fn keys(&self, scope: Scope<'_>, now: Timestamp) -> Result<Vec<Arc<str>>> {
+        drop(self.0.purge(now));
+        let mut ids = self.0.ledger.lock().ids(scope.namespace);
+        ids.retain(|id| scope.has_id(id));
+        Ok(ids)
+    }
+
+    async fn find(&self, name: &KeyName, now: Timestamp) -> Result<Option<(Arc<str>, Arc<Entry>)>> {
+        let id = self.0.names.get(name);
+        Ok(id.and_then(|id| self.0.get(&id, now).map(|entry| (id, entry))))
+    }
+
+    async fn find_everywhere(&self, cache: &str, key: &str, now: Timestamp) -> Result<Vec<(Arc<str>, Arc<str>)>> {
+        let mut holders = self.0.names.everywhere(cache, key);
+        holders.retain(|(_, id)| self.0.get(id, now).is_some());
+        Ok(holders)
+    }
+
+    async fn knows_cache(&self, cache: &str) -> Result<bool> {
+        Ok(self.0.names.has_seen(cache))
+    }
+
+    async fn purge(&self, now: Timestamp) -> Result<usize> {
+        Ok(self.0.purge(now).len())
+    }
+}

@@ -1,0 +1,121 @@
+//! The same cache without `await`: what is ready at once is taken at once, only what has to wait
+//! goes to a runtime shared by the process.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::OnceLock;
+use std::task::{Context, Poll, Waker};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::access::Actor;
+use crate::cache::{Access, GetOptions, Reference, Response, SetOptions};
+use crate::error::Result;
+use crate::value::Value;
+
+/// Runs a future to its end on this thread. `wait` is called around the part that may block, if
+/// there is one (a binding releases its interpreter there).
+pub(crate) fn finish<F: Future + Send>(future: F, wait: impl FnOnce(&mut (dyn FnMut() + Send))) -> F::Output
+where
+    F::Output: Send,
+{
+    let mut future = pin!(future);
+    if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        return output;
+    }
+    let mut output = None;
+    wait(&mut || output = Some(runtime().block_on(future.as_mut())));
+    output.expect("wait calls what it is given")
+}
+
+fn block_on<F: Future + Send>(future: F) -> F::Output
+where
+    F::Output: Send,
+{
+    finish(future, |run| run())
+}
+
+/// The runtime for what has to wait, made at first need.
+fn runtime() -> &'static Runtime {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| Builder::new_current_thread().build().expect("a runtime without I/O needs no resources"))
+}
+
+/// [`crate::RefCache`] for code that is not async. Not to be used inside an async runtime.
+///
+/// ```
+/// use mcp_refcache::blocking::RefCache;
+/// let cache = RefCache::new("demo")?;
+/// let reference = cache.set("answer", &42)?;
+/// assert_eq!(cache.resolve::<i32>(reference.ref_id.as_str())?, 42);
+/// # Ok::<(), mcp_refcache::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct RefCache(crate::RefCache);
+
+impl From<crate::RefCache> for RefCache {
+    fn from(cache: crate::RefCache) -> Self {
+        Self(cache)
+    }
+}
+
+/// Each method is the one of [`crate::RefCache`] with the same name, errors included.
+#[allow(clippy::missing_errors_doc, reason = "said once, on the impl block")]
+impl RefCache {
+    /// See [`crate::RefCache::new`].
+    pub fn new(name: &str) -> Result<Self> {
+        crate::RefCache::new(name).map(Self)
+    }
+
+    /// See [`crate::RefCache::name`].
+    pub fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    /// See [`crate::RefCache::set`].
+    pub fn set<T: Serialize + ?Sized + Sync>(&self, key: &str, value: &T) -> Result<Reference> {
+        block_on(self.0.set(key, value))
+    }
+
+    /// See [`crate::RefCache::set_with`].
+    pub fn set_with(&self, key: &str, value: Value, options: SetOptions<'_>) -> Result<Reference> {
+        block_on(self.0.set_with(key, value, options))
+    }
+
+    /// See [`crate::RefCache::get`].
+    pub fn get(&self, id: &str) -> Result<Response> {
+        block_on(self.0.get(id))
+    }
+
+    /// See [`crate::RefCache::get_with`].
+    pub fn get_with(&self, id: &str, options: &GetOptions<'_>) -> Result<Response> {
+        block_on(self.0.get_with(id, options))
+    }
+
+    /// See [`crate::RefCache::resolve`].
+    pub fn resolve<T: DeserializeOwned + Send>(&self, id: &str) -> Result<T> {
+        block_on(self.0.resolve(id))
+    }
+
+    /// See [`crate::RefCache::resolve_as`].
+    pub fn resolve_as<T: DeserializeOwned + Send>(&self, id: &str, actor: &dyn Actor, access: Access) -> Result<T> {
+        block_on(self.0.resolve_as(id, actor, access))
+    }
+
+    /// See [`crate::RefCache::delete`].
+    pub fn delete(&self, id: &str, actor: Option<&dyn Actor>) -> Result<bool> {
+        block_on(self.0.delete(id, actor))
+    }
+
+    /// See [`crate::RefCache::exists`].
+    pub fn exists(&self, id: &str) -> Result<bool> {
+        block_on(self.0.exists(id))
+    }
+
+    /// See [`crate::RefCache::clear`].
+    pub fn clear(&self, namespace: Option<&str>, actor: Option<&dyn Actor>) -> Result<usize> {
+        block_on(self.0.clear(namespace, actor))
+    }
+}

@@ -1,0 +1,101 @@
+//! What a tool that stored its result answers: all of it if it is small, else a preview; nothing of
+//! it to an actor that may only use it.
+
+use std::sync::Arc;
+
+use super::RefCache;
+use super::options::{Access, GetOptions};
+use crate::access::Actor;
+use crate::entry::Entry;
+use crate::error::{ErrorKind, Result};
+use crate::preview::PreviewResult;
+
+/// Options of [`RefCache::answer`].
+#[derive(Clone, Copy)]
+pub struct AnswerOptions<'a> {
+    /// Who receives the answer.
+    pub actor: &'a dyn Actor,
+    /// Whether it just made the value; then the namespace is not checked.
+    pub producer: bool,
+}
+
+/// What a tool answers in place of its result.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Answer {
+    /// The value fits: show it.
+    Complete {
+        /// Its size in the cache's unit.
+        size: usize,
+    },
+    /// The value is too large: show this of it.
+    Preview(Arc<PreviewResult>),
+    /// The actor may use the value, not see it.
+    Hidden,
+}
+
+impl RefCache {
+    /// What to show of an entry to the receiver of a tool's result. Sizes decide as previews do:
+    /// whole if it fits the size of the tool (else of the cache).
+    ///
+    /// # Errors
+    /// [`PermissionDenied`](ErrorKind::PermissionDenied) if the receiver did not make the value and may
+    /// neither see nor use it; what user-written parts fail with.
+    pub fn answer(&self, entry: &Entry, options: &AnswerOptions<'_>) -> Result<Answer> {
+        if self.is_hidden(entry, options)? {
+            return Ok(Answer::Hidden);
+        }
+        let preview = GetOptions::default();
+        // a remembered preview that shows less than all says that the value does not fit
+        if let Some(view) = self.remembered_view(entry, &preview)
+            && !view.excerpt.is_whole()
+        {
+            return Ok(Answer::Preview(view));
+        }
+        match self.complete_size(entry)? {
+            Some(size) => Ok(Answer::Complete { size }),
+            None => Ok(Answer::Preview(self.view(entry, &preview)?)),
+        }
+    }
+
+    /// Whether the receiver may use the value but not see it.
+    ///
+    /// # Errors
+    /// As [`answer`](Self::answer).
+    pub(crate) fn is_hidden(&self, entry: &Entry, options: &AnswerOptions<'_>) -> Result<bool> {
+        let access = if options.producer || !entry.details.bound { Access::Receive } else { Access::Read };
+        match self.authorize(entry, options.actor, access) {
+            Ok(()) => Ok(false),
+            Err(denied) if denied.kind() == ErrorKind::PermissionDenied => {
+                if !options.producer {
+                    self.authorize(entry, options.actor, Access::Use)?;
+                }
+                Ok(true)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The size of a value that fits its preview, else `None`. Counted once where it may be.
+    ///
+    /// # Errors
+    /// What user-written parts fail with.
+    pub(crate) fn complete_size(&self, entry: &Entry) -> Result<Option<usize>> {
+        let (limit, measurer) = (self.preview_size(entry), self.measurer());
+        if let (Some((counted, size)), Some(unit)) = (entry.size().get(), measurer.unit())
+            && *counted == unit
+        {
+            return Ok(Some(*size).filter(|size| *size <= limit));
+        }
+        let whole = entry.value.excerpt()?;
+        if !measurer.fits(&whole, limit)? {
+            return Ok(None);
+        }
+        let size = measurer.measure(&whole)?;
+        if let Some(unit) = measurer.unit() {
+            // another thread may have counted as well, to the same end
+            let _ = entry.size().set((unit, size));
+        }
+        Ok(Some(size))
+    }
+}

@@ -1,0 +1,59 @@
+//! Which entry is meant: by reference, or by a key of this cache.
+
+use std::sync::Arc;
+
+use super::RefCache;
+use crate::entry::Entry;
+use crate::error::{Error, ErrorKind, Result};
+use crate::reference::KeyName;
+
+/// How many colons of an asked text are tried as the end of a namespace.
+const MOST_COLONS: usize = 8;
+
+/// A live entry and its id.
+pub(crate) type Found = (Arc<str>, Arc<Entry>);
+
+impl RefCache {
+    /// The key of this cache in a namespace.
+    pub(crate) fn key_name(&self, namespace: &str, key: &str) -> KeyName {
+        KeyName { cache: self.name().into(), namespace: namespace.into(), key: key.into() }
+    }
+
+    /// The live entry that `asked` means: a reference; a key in the default namespace;
+    /// `namespace:key`; a key that only one namespace has, or only one where `usable` agrees.
+    pub(crate) async fn find(&self, asked: &str, usable: impl Fn(&Entry) -> bool + Send) -> Result<Option<Found>> {
+        let (now, backend) = (self.now(), &self.parts.backend);
+        if let Some(entry) = backend.get(asked, now).await? {
+            return Ok(Some((asked.into(), entry)));
+        }
+        let default = self.key_name(&self.parts.settings.default_namespace, asked);
+        if let Some(found) = backend.find(&default, now).await? {
+            return Ok(Some(found));
+        }
+        for (colon, _) in asked.match_indices(':').take(MOST_COLONS) {
+            let name = self.key_name(&asked[..colon], &asked[colon + 1..]);
+            if let Some(found) = backend.find(&name, now).await? {
+                return Ok(Some(found));
+            }
+        }
+        let mut candidates = Vec::new();
+        for (_, id) in backend.find_everywhere(self.name(), asked, now).await? {
+            candidates.extend(backend.get(&id, now).await?.map(|entry| (id, entry)));
+        }
+        if candidates.len() > 1 {
+            candidates.retain(|(_, entry)| usable(entry));
+        }
+        if candidates.len() > 1 {
+            return Err(Error::new(
+                ErrorKind::NotFound,
+                format!("key '{asked}' is in {} namespaces; ask for 'namespace:key' or for its reference", candidates.len()),
+            ));
+        }
+        Ok(candidates.pop())
+    }
+}
+
+/// The error for what is not there (any more).
+pub(crate) fn not_found(asked: &str) -> Error {
+    Error::new(ErrorKind::NotFound, format!("Reference '{asked}' not found: it is unknown or has expired"))
+}

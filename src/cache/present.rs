@@ -1,0 +1,116 @@
+//! The sync half of every read: may this actor, and what is it shown.
+
+use std::sync::Arc;
+
+use super::options::{Access, GetOptions};
+use super::settings::ResolveRequires;
+use super::RefCache;
+use crate::access::{Actor, Permission};
+use crate::entry::{Entry, ViewKey};
+use crate::error::{Error, ErrorKind, Result};
+use crate::measure::SizeMeasurer;
+use crate::preview::{PreviewGenerator, PreviewRequest, PreviewResult, PreviewStrategy, default_generator};
+
+/// A namespace that admits everybody: checked in place of one that does not matter.
+const OPEN_NAMESPACE: &str = "public";
+
+impl RefCache {
+    /// Whether the actor may do that with the entry. Every path asks here.
+    ///
+    /// # Errors
+    /// [`ErrorKind::PermissionDenied`], or what a user-written checker failed with.
+    pub(crate) fn authorize(&self, entry: &Entry, actor: &dyn Actor, access: Access) -> Result<()> {
+        let namespace = match access {
+            Access::Use if !entry.details.bound => OPEN_NAMESPACE,
+            Access::Receive => OPEN_NAMESPACE,
+            _ => &entry.namespace,
+        };
+        let check = |permission| self.parts.checker.check(&*entry.policy, permission, actor, namespace);
+        match access {
+            Access::Read | Access::Receive => check(Permission::READ),
+            Access::Delete => check(Permission::DELETE),
+            Access::Use => match check(Permission::READ) {
+                Err(error)
+                    if error.kind() == ErrorKind::PermissionDenied
+                        && self.parts.settings.resolve_requires == ResolveRequires::Execute =>
+                {
+                    check(Permission::EXECUTE)
+                }
+                outcome => outcome,
+            },
+        }
+    }
+
+    /// The preview or page of an entry that the options ask for.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] for a page below 1; what user-written parts failed with.
+    pub(crate) fn view(&self, entry: &Entry, options: &GetOptions<'_>) -> Result<Arc<PreviewResult>> {
+        for (name, number) in [("page", options.page), ("page_size", options.page_size)] {
+            if number == Some(0) {
+                return Err(Error::invalid(format!("{name} must be 1 or greater")).with(name, 0));
+            }
+        }
+        let (generator, max_size, key) = self.plan(entry, options);
+        if let Some(view) = key.as_ref().and_then(|key| entry.views().get(key)) {
+            return Ok(view);
+        }
+        let view = Arc::new(generator.generate(&PreviewRequest {
+            document: &entry.value.document()?,
+            max_size,
+            measurer: self.measurer(),
+            page: options.page,
+            page_size: options.page_size,
+        })?);
+        if let Some(key) = key {
+            entry.views().remember(key, &view);
+        }
+        Ok(view)
+    }
+
+    /// The view that these options ask for, if it was made before.
+    pub(crate) fn remembered_view(&self, entry: &Entry, options: &GetOptions<'_>) -> Option<Arc<PreviewResult>> {
+        self.plan(entry, options).2.and_then(|key| entry.views().get(&key))
+    }
+
+    /// Who makes a view, how large it may be, and the key to remember it by if only built-in parts
+    /// take part.
+    fn plan(&self, entry: &Entry, options: &GetOptions<'_>) -> (&dyn PreviewGenerator, usize, Option<ViewKey>) {
+        let max_size = options.max_size.unwrap_or_else(|| self.preview_size(entry));
+        let (generator, strategy) = self.generator(entry, options);
+        let key = strategy.zip(self.measurer().unit()).map(|(strategy, unit)| ViewKey {
+            strategy,
+            unit,
+            max_size,
+            page: options.page,
+            page_size: options.page_size,
+        });
+        (generator, max_size, key)
+    }
+
+    /// The preview size of an entry: the tool's, else the cache's.
+    pub(crate) fn preview_size(&self, entry: &Entry) -> usize {
+        entry.details.max_size.unwrap_or(self.parts.settings.preview.max_size)
+    }
+
+    /// The generator for an entry, and its strategy if it is a built-in one. Asked for a page, a
+    /// sampling one is replaced by the paginating one; a user-written one never.
+    fn generator(&self, entry: &Entry, options: &GetOptions<'_>) -> (&dyn PreviewGenerator, Option<PreviewStrategy>) {
+        let chosen = match (options.strategy.or(entry.details.strategy), &self.parts.generator) {
+            (Some(strategy), _) => default_generator(strategy),
+            (None, Some(generator)) => &**generator,
+            (None, None) => default_generator(self.parts.settings.preview.strategy),
+        };
+        match chosen.strategy() {
+            Some(PreviewStrategy::Sample | PreviewStrategy::Summary) if options.page.is_some() => {
+                (default_generator(PreviewStrategy::Paginate), Some(PreviewStrategy::Paginate))
+            }
+            strategy => (chosen, strategy),
+        }
+    }
+
+    /// The measurer of this cache.
+    pub(crate) fn measurer(&self) -> &dyn SizeMeasurer {
+        &*self.parts.measurer
+    }
+}

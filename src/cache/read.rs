@@ -1,0 +1,94 @@
+//! Reading: previews and pages, values, existence, keys.
+
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+
+use super::lookup::{Found, not_found};
+use super::options::{Access, GetOptions, Response};
+use super::RefCache;
+use crate::access::{Actor, DefaultActor};
+use crate::backend::Scope;
+use crate::error::Result;
+use crate::reference::cache_of;
+
+impl RefCache {
+    /// A preview for an anonymous agent; see [`get_with`](Self::get_with).
+    ///
+    /// # Errors
+    /// As `get_with`.
+    pub async fn get(&self, id: &str) -> Result<Response> {
+        self.get_with(id, &GetOptions::default()).await
+    }
+
+    /// A preview or page of an entry, by reference or key. Needs READ.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) if it is unknown or expired,
+    /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied),
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a page below 1, and what the store fails with.
+    pub async fn get_with(&self, id: &str, options: &GetOptions<'_>) -> Result<Response> {
+        let agent = DefaultActor::agent(None, None);
+        let (ref_id, entry) = self.fetch(id, options.actor.unwrap_or(&agent), Access::Read).await?;
+        let result = self.view(&entry, options)?;
+        Ok(Response { ref_id, namespace: Arc::clone(&entry.namespace), expires_at: entry.expires_at, result })
+    }
+
+    /// The value, for the server's own use: needs READ or EXECUTE for an anonymous agent, and no
+    /// admission to a namespace that the author wrote as a literal.
+    ///
+    /// # Errors
+    /// As [`resolve_as`](Self::resolve_as).
+    pub async fn resolve<T: DeserializeOwned>(&self, id: &str) -> Result<T> {
+        self.resolve_as(id, &DefaultActor::agent(None, None), Access::Use).await
+    }
+
+    /// The value, for this actor.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) if it is unknown or expired,
+    /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied),
+    /// [`Codec`](crate::ErrorKind::Codec) if it is no `T`, and what the store fails with.
+    pub async fn resolve_as<T: DeserializeOwned>(&self, id: &str, actor: &dyn Actor, access: Access) -> Result<T> {
+        let (_, entry) = self.fetch(id, actor, access).await?;
+        entry.value.document()?.deserialize()
+    }
+
+    /// Whether a live entry has this reference or key.
+    ///
+    /// # Errors
+    /// What the store fails with.
+    pub async fn exists(&self, id: &str) -> Result<bool> {
+        Ok(self.find(id, |_| true).await?.is_some())
+    }
+
+    /// References of this cache's live entries, of one namespace or of all.
+    ///
+    /// # Errors
+    /// What the store fails with.
+    pub async fn keys(&self, namespace: Option<&str>) -> Result<Vec<Arc<str>>> {
+        self.parts.backend.keys(Scope { cache: Some(self.name()), namespace }, self.now()).await
+    }
+
+    /// Whether a text is a reference that this cache may follow: its cache name is this cache's, a
+    /// trusted one, or one that the store has seen. Other texts of that form (`commit:deadbeef99`)
+    /// are just texts.
+    ///
+    /// # Errors
+    /// What the store fails with.
+    pub async fn knows(&self, text: &str) -> Result<bool> {
+        let Some(cache) = cache_of(text) else { return Ok(false) };
+        Ok(cache == self.name()
+            || self.parts.settings.trusted.iter().any(|trusted| trusted == cache)
+            || self.parts.backend.knows_cache(cache).await?
+            || self.parts.backend.exists(text, self.now()).await?)
+    }
+
+    /// The live entry that is meant, if the actor may do that with it.
+    pub(crate) async fn fetch(&self, id: &str, actor: &dyn Actor, access: Access) -> Result<Found> {
+        let found = self.find(id, |entry| self.authorize(entry, actor, access).is_ok()).await?;
+        let found = found.ok_or_else(|| not_found(id))?;
+        self.authorize(&found.1, actor, access)?;
+        Ok(found)
+    }
+}

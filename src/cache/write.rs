@@ -1,0 +1,113 @@
+//! Storing and removing.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::RefCache;
+use super::options::{Access, Reference, SetOptions};
+use crate::access::{Actor, Permission};
+use crate::backend::{PutOptions, Scope};
+use crate::entry::{Details, Entry};
+use crate::error::{ErrorKind, Result};
+use crate::reference::RefId;
+use crate::value::{Document, Value};
+
+/// Seconds that a replaced entry stays where the cache has no default TTL.
+const RETIREMENT: f64 = 3600.0;
+
+impl RefCache {
+    /// Stores a value under a key of the default namespace; see [`set_with`](Self::set_with).
+    ///
+    /// # Errors
+    /// [`Codec`](ErrorKind::Codec) if the value has no JSON text, and as `set_with`.
+    pub async fn set<T: Serialize + ?Sized + Sync>(&self, key: &str, value: &T) -> Result<Reference> {
+        let value = Value::Document(Arc::new(Document::from_serialize(value)?));
+        self.set_with(key, value, SetOptions::default()).await
+    }
+
+    /// Stores a value under a key: one new reference each time. The entry that had the key before
+    /// keeps its reference for at most one more default TTL.
+    ///
+    /// # Errors
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for a bad TTL or an undeclared namespace,
+    /// [`PermissionDenied`](ErrorKind::PermissionDenied) if an actor is given that lacks WRITE (UPDATE
+    /// where the key exists), and what the store fails with. Nothing is stored then.
+    pub async fn set_with(&self, key: &str, value: Value, options: SetOptions<'_>) -> Result<Reference> {
+        let settings = &self.parts.settings;
+        let namespace: Arc<str> = options.namespace.map_or_else(|| Arc::clone(&settings.default_namespace), Arc::from);
+        settings.check_namespace(&namespace)?;
+        let lifetime = settings.lifetime(options.ttl, &namespace)?;
+        let policy = settings.policy(options.policy, &namespace);
+        let name = self.key_name(&namespace, key);
+        let now = self.now();
+        if let Some(actor) = options.actor {
+            let (policy, permission) = match self.parts.backend.find(&name, now).await? {
+                Some((_, entry)) => (Arc::clone(&entry.policy), Permission::UPDATE),
+                None => (Arc::clone(&policy), Permission::WRITE),
+            };
+            self.parts.checker.check(&*policy, permission, actor, &namespace)?;
+        }
+        let details = Details {
+            tool_name: options.tool_name.map(Arc::from),
+            total_items: value.total_items(),
+            total_size: value.total_size(),
+            max_size: options.max_size,
+            strategy: options.strategy,
+            bound: options.bound,
+            extra: None,
+        };
+        let ref_id = RefId::generate(&self.parts.name)?;
+        let expires_at = lifetime.map(|seconds| now + seconds);
+        let reference = Reference {
+            ref_id: ref_id.clone(),
+            cache_name: Arc::clone(&name.cache),
+            namespace: Arc::clone(&namespace),
+            tool_name: details.tool_name.clone(),
+            created_at: now,
+            expires_at,
+            total_items: details.total_items,
+            total_size: details.total_size,
+        };
+        let entry = Arc::new(Entry::new(value, namespace, policy, now, expires_at, details));
+        let retire_at = Some(now + settings.default_ttl.unwrap_or(RETIREMENT));
+        self.parts.backend.put(ref_id.as_str(), entry, PutOptions { name: Some(&name), retire_at }).await?;
+        Ok(reference)
+    }
+
+    /// Removes an entry, by reference or key; whether it was there. With an actor, needs DELETE.
+    ///
+    /// # Errors
+    /// [`PermissionDenied`](ErrorKind::PermissionDenied), and what the store fails with.
+    pub async fn delete(&self, id: &str, actor: Option<&dyn Actor>) -> Result<bool> {
+        let may = |entry: &Entry| actor.map_or(Ok(()), |actor| self.authorize(entry, actor, Access::Delete));
+        match self.find(id, |entry| may(entry).is_ok()).await? {
+            Some((ref_id, entry)) => {
+                may(&entry)?;
+                self.parts.backend.delete(&ref_id).await
+            }
+            None => Ok(false),
+        }
+    }
+
+    /// Removes this cache's entries, of one namespace or of all; how many. With an actor, only those
+    /// that it may DELETE.
+    ///
+    /// # Errors
+    /// What the store fails with.
+    pub async fn clear(&self, namespace: Option<&str>, actor: Option<&dyn Actor>) -> Result<usize> {
+        let scope = Scope { cache: Some(self.name()), namespace };
+        let Some(actor) = actor else { return self.parts.backend.clear(scope).await };
+        let now = self.now();
+        let mut removed = 0;
+        for id in self.parts.backend.keys(scope, now).await? {
+            let Some(entry) = self.parts.backend.get(&id, now).await? else { continue };
+            match self.authorize(&entry, actor, Access::Delete) {
+                Ok(()) => removed += usize::from(self.parts.backend.delete(&id).await?),
+                Err(error) if error.kind() == ErrorKind::PermissionDenied => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(removed)
+    }
+}

@@ -1,0 +1,141 @@
+//! [`Entry`]: one stored value with its namespace, policy, times and what is remembered about it.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use parking_lot::Mutex;
+
+use crate::access::PolicySource;
+use crate::clock::Timestamp;
+use crate::preview::{PreviewResult, PreviewStrategy};
+use crate::value::Value;
+
+/// How many previews and pages an entry remembers.
+const REMEMBERED_VIEWS: usize = 16;
+
+/// One stored value. Entries are immutable: storing again makes a new one.
+pub struct Entry {
+    /// The value.
+    pub value: Value,
+    /// Where it lives.
+    pub namespace: Arc<str>,
+    /// Who may do what with it.
+    pub policy: Arc<dyn PolicySource>,
+    /// When it was stored.
+    pub created_at: Timestamp,
+    /// When it ceases to exist; `None` = never.
+    pub expires_at: Option<Timestamp>,
+    /// What else is known about it.
+    pub details: Details,
+    views: Views,
+    size: OnceLock<(&'static str, usize)>,
+}
+
+/// What is known about an entry besides its value.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct Details {
+    /// The tool that made the value.
+    pub tool_name: Option<Arc<str>>,
+    /// Number of items of a collection.
+    pub total_items: Option<usize>,
+    /// Characters of the JSON text, `None` where the value has none.
+    pub total_size: Option<usize>,
+    /// Preview size that the tool asked for.
+    pub max_size: Option<usize>,
+    /// Preview strategy that the tool asked for.
+    pub strategy: Option<PreviewStrategy>,
+    /// Whether the namespace was filled from a template or an identity; `false`: the author's
+    /// code wrote it as a literal, so the server's own tools may use the value.
+    pub bound: bool,
+    /// Metadata of an entry that was written to a backend directly.
+    pub extra: Option<Value>,
+}
+
+impl Entry {
+    /// An entry with these parts.
+    pub fn new(
+        value: Value,
+        namespace: Arc<str>,
+        policy: Arc<dyn PolicySource>,
+        created_at: Timestamp,
+        expires_at: Option<Timestamp>,
+        details: Details,
+    ) -> Self {
+        Self { value, namespace, policy, created_at, expires_at, details, views: Views::default(), size: OnceLock::new() }
+    }
+
+    /// The same entry with an earlier end.
+    #[must_use]
+    pub fn expiring_at(&self, expires_at: Timestamp) -> Self {
+        let expires_at = self.expires_at.map_or(expires_at, |own| own.min(expires_at));
+        Self {
+            value: self.value.clone(),
+            namespace: Arc::clone(&self.namespace),
+            policy: Arc::clone(&self.policy),
+            created_at: self.created_at,
+            expires_at: Some(expires_at),
+            details: self.details.clone(),
+            views: Views::default(),
+            size: OnceLock::new(),
+        }
+    }
+
+    /// Whether the entry has ceased to exist by `now`.
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|end| now >= end)
+    }
+
+    /// The size of a value that fits its preview, counted once; the unit is the measurer's.
+    pub(crate) fn size(&self) -> &OnceLock<(&'static str, usize)> {
+        &self.size
+    }
+
+    pub(crate) fn views(&self) -> &Views {
+        &self.views
+    }
+}
+
+impl fmt::Debug for Entry {
+    /// Never shows the value.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entry")
+            .field("namespace", &self.namespace)
+            .field("created_at", &self.created_at)
+            .field("expires_at", &self.expires_at)
+            .field("details", &self.details)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What decides how a view looks; only views by built-in parts are remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ViewKey {
+    pub(crate) strategy: PreviewStrategy,
+    pub(crate) unit: &'static str,
+    pub(crate) max_size: usize,
+    pub(crate) page: Option<usize>,
+    pub(crate) page_size: Option<usize>,
+}
+
+/// Previews and pages that were made before, the latest last.
+#[derive(Default)]
+pub(crate) struct Views(Mutex<Vec<(ViewKey, Arc<PreviewResult>)>>);
+
+impl Views {
+    pub(crate) fn get(&self, key: &ViewKey) -> Option<Arc<PreviewResult>> {
+        self.0.lock().iter().find(|(known, _)| known == key).map(|(_, view)| Arc::clone(view))
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.lock().is_empty()
+    }
+
+    pub(crate) fn remember(&self, key: ViewKey, view: &Arc<PreviewResult>) {
+        let mut views = self.0.lock();
+        if views.len() == REMEMBERED_VIEWS {
+            views.remove(0);
+        }
+        views.push((key, Arc::clone(view)));
+    }
+}

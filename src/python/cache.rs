@@ -1,0 +1,519 @@
+//! The native half of the Python class `RefCache`.
+
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+use pyo3::exceptions::PyTypeError;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString};
+use pyo3::{PyTraverseError, PyVisit};
+
+use super::access::{PyActor, PyPolicy, checker_from_python};
+use super::backend::{MemoryStore, PyBackend, wait};
+use super::clock::PythonClock;
+use super::error::to_py;
+use super::snapshot::{self, Keep, Snapshot};
+use super::{decode, entry, measure, preview};
+use crate::backend::{Backend, KeyIndexed};
+use crate::cache::{Access, Answer, AnswerOptions, GetOptions, NamespaceRule, PreviewConfig, RefCache, Reference, ResolveRequires, SetOptions, Ttl};
+use crate::entry::Entry;
+use crate::error::Result;
+use crate::preview::{PreviewResult, PreviewStrategy};
+use crate::value::Value;
+
+/// "Never expires": a TTL, to be told from None, which means "as the cache says".
+#[pyclass(frozen, name = "Never", module = "mcp_refcache._core")]
+pub(super) struct Never;
+
+#[pymethods]
+impl Never {
+    #[new]
+    fn new() -> Self {
+        Self
+    }
+
+    fn __repr__(&self) -> &'static str {
+        "NEVER"
+    }
+}
+
+/// A TTL as callers give it: None, seconds or NEVER.
+fn ttl(given: &Bound<'_, PyAny>) -> PyResult<Ttl> {
+    if given.is_none() {
+        return Ok(Ttl::Default);
+    }
+    if given.is_instance_of::<Never>() {
+        return Ok(Ttl::Never);
+    }
+    given.extract().map(Ttl::Seconds).map_err(|_| {
+        let kind = given.get_type();
+        PyTypeError::new_err(format!("ttl must be a number of seconds, NEVER or None, not {kind}"))
+    })
+}
+
+/// The native half of a `RefCache`: storage, permissions, previews.
+#[pyclass(frozen, module = "mcp_refcache._core")]
+pub(super) struct Cache {
+    core: RwLock<RefCache>,
+    keep: Keep,
+    parts: RwLock<Parts>,
+}
+
+/// The Python objects that a cache was made of; the user may exchange them.
+struct Parts {
+    backend: Py<PyAny>,
+    measurer: Py<PyAny>,
+    /// The user's generator; `None` where it is one of ours.
+    generator: Option<Py<PyAny>>,
+    /// Whether the user's generator gives way to pagination when a page is asked for.
+    samples: bool,
+    preview_config: Py<PyAny>,
+}
+
+#[pymethods]
+impl Cache {
+    #[new]
+    #[pyo3(signature = (name, *, backend, default_policy, default_ttl, default_namespace, preview_config, measurer, checker, namespaces, rules, trusted, copy_values, resolve_requires))]
+    #[allow(clippy::too_many_arguments, reason = "called by one constructor, by keyword")]
+    fn new(
+        name: &str,
+        backend: &Bound<'_, PyAny>,
+        default_policy: &Bound<'_, PyAny>,
+        default_ttl: Option<f64>,
+        default_namespace: &str,
+        preview_config: &Bound<'_, PyAny>,
+        measurer: &Bound<'_, PyAny>,
+        checker: &Bound<'_, PyAny>,
+        namespaces: Vec<(String, Bound<'_, PyAny>, Option<Bound<'_, PyAny>>)>,
+        rules: Vec<(String, Bound<'_, PyAny>, Option<Bound<'_, PyAny>>)>,
+        trusted: Vec<String>,
+        copy_values: bool,
+        resolve_requires: &str,
+    ) -> PyResult<Self> {
+        let mut builder = RefCache::builder(name)
+            .shared_backend(store(backend))
+            .clock(Arc::new(PythonClock))
+            .default_policy(Arc::new(PyPolicy::new(default_policy)))
+            .default_ttl(default_ttl)
+            .default_namespace(default_namespace)
+            .preview(config(preview_config)?)
+            .measurer(measure::from_python(measurer)?)
+            .checker(checker_from_python(checker)?)
+            .trusted_caches(trusted);
+        if resolve_requires == "read" {
+            builder = builder.resolve_requires(ResolveRequires::Read);
+        }
+        for given in &namespaces {
+            builder = builder.namespace(rule(given)?);
+        }
+        for given in &rules {
+            builder = builder.namespace_rule(rule(given)?);
+        }
+        let parts = Parts {
+            backend: backend.clone().unbind(),
+            measurer: measurer.clone().unbind(),
+            generator: None,
+            samples: false,
+            preview_config: preview_config.clone().unbind(),
+        };
+        let core = RwLock::new(builder.build().map_err(to_py)?);
+        Ok(Self { core, keep: if copy_values { Keep::Copy } else { Keep::Share }, parts: RwLock::new(parts) })
+    }
+
+    /// Exchanges the object that measures.
+    fn set_measurer(&self, measurer: &Bound<'_, PyAny>) -> PyResult<()> {
+        let native = measure::from_python(measurer)?;
+        self.exchange(|parts| parts.measurer = native);
+        let former = std::mem::replace(&mut self.parts.write().measurer, measurer.clone().unbind());
+        drop(former);
+        Ok(())
+    }
+
+    /// Exchanges the object that makes previews; None = the built-in one of the strategy.
+    fn set_generator(&self, generator: Option<&Bound<'_, PyAny>>, samples: bool) {
+        let former = {
+            let mut parts = self.parts.write();
+            parts.samples = samples;
+            std::mem::replace(&mut parts.generator, generator.map(|generator| generator.clone().unbind()))
+        };
+        drop(former);
+    }
+
+    /// Exchanges the object that decides on permissions.
+    fn set_checker(&self, checker: &Bound<'_, PyAny>) -> PyResult<()> {
+        let native = checker_from_python(checker)?;
+        self.exchange(|parts| parts.checker = native);
+        Ok(())
+    }
+
+    /// Exchanges the preview configuration, whose attributes are read at each call.
+    fn set_preview_config(&self, preview_config: &Bound<'_, PyAny>) -> PyResult<()> {
+        config(preview_config)?;
+        let former = std::mem::replace(&mut self.parts.write().preview_config, preview_config.clone().unbind());
+        drop(former);
+        Ok(())
+    }
+
+    /// Exchanges the default policy.
+    fn set_default_policy(&self, policy: &Bound<'_, PyAny>) {
+        let native = Arc::new(PyPolicy::new(policy));
+        self.exchange(|parts| parts.settings.default_policy = native);
+    }
+
+    /// Exchanges the default TTL; None = never expires.
+    fn set_default_ttl(&self, seconds: Option<f64>) {
+        self.exchange(|parts| parts.settings.default_ttl = seconds);
+    }
+
+    /// Stores a value. Gives `ref_id, namespace, created_at, expires_at, total_items, total_size`.
+    ///
+    /// With `any`, a value that has no JSON text is kept as the object it is; else it is an error.
+    #[pyo3(signature = (key, value, *, namespace = None, policy = None, ttl = None, tool_name = None, actor = None, max_size = None, strategy = None, bound = false, any = false))]
+    #[allow(clippy::too_many_arguments, reason = "called by two methods, by keyword")]
+    fn set<'py>(
+        &self,
+        py: Python<'py>,
+        key: &str,
+        value: &Bound<'py, PyAny>,
+        namespace: Option<&str>,
+        policy: Option<&Bound<'py, PyAny>>,
+        ttl: Option<&Bound<'py, PyAny>>,
+        tool_name: Option<&str>,
+        actor: Option<&Bound<'py, PyAny>>,
+        max_size: Option<usize>,
+        strategy: Option<&str>,
+        bound: bool,
+        any: bool,
+    ) -> PyResult<(Bound<'py, PyString>, Bound<'py, PyString>, f64, Option<f64>, Option<usize>, Option<usize>)> {
+        let actor = actor.map(PyActor::new).transpose()?;
+        let options = SetOptions {
+            namespace,
+            policy: policy.map(|policy| Arc::new(PyPolicy::new(policy)) as _),
+            ttl: ttl.map_or(Ok(Ttl::Default), self::ttl)?,
+            tool_name,
+            actor: actor.as_ref().map(|actor| actor as _),
+            max_size,
+            strategy: strategy.map(str::parse::<PreviewStrategy>).transpose().map_err(to_py)?,
+            bound,
+        };
+        let snapshot = if any { Snapshot::take_any(value, self.keep) } else { Snapshot::take(value, self.keep) }?;
+        let value = Value::Foreign(Arc::new(snapshot));
+        let Reference { ref_id, namespace, created_at, expires_at, total_items, total_size, .. } =
+            wait(py, self.core().set_with(key, value, options))?;
+        let (ref_id, namespace) = (PyString::new(py, ref_id.as_str()), PyString::new(py, &namespace));
+        Ok((ref_id, namespace, created_at, expires_at, total_items, total_size))
+    }
+
+    /// The fields of a `CacheResponse`.
+    #[pyo3(signature = (ref_id, *, actor, page = None, page_size = None, max_size = None))]
+    fn get<'py>(
+        &self,
+        py: Python<'py>,
+        ref_id: &str,
+        actor: &Bound<'py, PyAny>,
+        page: Option<i64>,
+        page_size: Option<i64>,
+        max_size: Option<i64>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let core = self.configured(py)?;
+        let actor = PyActor::new(actor)?;
+        let mut options = GetOptions {
+            page: preview::number("page", page).map_err(to_py)?,
+            page_size: preview::number("page_size", page_size).map_err(to_py)?,
+            max_size: max_size.map(size).transpose()?,
+            ..GetOptions::default()
+        };
+        let (ref_id, entry) = wait(py, core.fetch(ref_id, &actor, Access::Read))?;
+        let fields = PyDict::new(py);
+        fields.set_item(intern!(py, "ref_id"), &*ref_id)?;
+        fields.set_item(intern!(py, "cache_name"), core.name())?;
+        fields.set_item(intern!(py, "namespace"), &*entry.namespace)?;
+        if let Some(generator) = self.foreign_generator(py, &entry, &mut options) {
+            let result = self.foreign(py, &core, &generator, &entry, &options)?;
+            for (field, attribute) in FOREIGN_FIELDS {
+                fields.set_item(field, result.getattr(attribute)?)?;
+            }
+            return Ok(fields);
+        }
+        let result = self.unlocked(py, &entry, || core.view(&entry, &options))?;
+        fields.set_item(intern!(py, "preview"), decode::excerpt(py, &result.excerpt)?)?;
+        describe(&fields, &result)?;
+        if core.measurer().unit().is_some_and(|unit| unit != "characters") {
+            fields.set_item(intern!(py, "total_tokens"), result.original_size)?;
+        }
+        Ok(fields)
+    }
+
+    /// The value: for `use`, READ or EXECUTE is enough.
+    #[pyo3(signature = (ref_id, *, actor, r#use = false))]
+    fn resolve<'py>(&self, py: Python<'py>, ref_id: &str, actor: &Bound<'py, PyAny>, r#use: bool) -> PyResult<Bound<'py, PyAny>> {
+        let actor = PyActor::new(actor)?;
+        let access = if r#use { Access::Use } else { Access::Read };
+        let (_, entry) = wait(py, self.core().fetch(ref_id, &actor, access))?;
+        snapshot::fresh(py, &entry.value)
+    }
+
+    /// Removes an entry; whether it was there. With an actor, needs DELETE.
+    #[pyo3(signature = (ref_id, *, actor = None))]
+    fn delete(&self, py: Python<'_>, ref_id: &str, actor: Option<&Bound<'_, PyAny>>) -> PyResult<bool> {
+        let actor = actor.map(PyActor::new).transpose()?;
+        wait(py, self.core().delete(ref_id, actor.as_ref().map(|actor| actor as _)))
+    }
+
+    /// Whether a live entry has this reference or key.
+    fn exists(&self, py: Python<'_>, ref_id: &str) -> PyResult<bool> {
+        wait(py, self.core().exists(ref_id))
+    }
+
+    /// Removes entries of this cache; how many.
+    #[pyo3(signature = (namespace = None, *, actor = None))]
+    fn clear(&self, py: Python<'_>, namespace: Option<&str>, actor: Option<&Bound<'_, PyAny>>) -> PyResult<usize> {
+        let actor = actor.map(PyActor::new).transpose()?;
+        wait(py, self.core().clear(namespace, actor.as_ref().map(|actor| actor as _)))
+    }
+
+    /// Whether a text is a reference that this cache may follow.
+    fn knows(&self, py: Python<'_>, text: &str) -> PyResult<bool> {
+        wait(py, self.core().knows(text))
+    }
+
+    /// The reference of a live entry by its exact key.
+    fn find<'py>(&self, py: Python<'py>, key: &str, namespace: &str) -> PyResult<Option<Bound<'py, PyString>>> {
+        let core = self.core();
+        let name = core.key_name(namespace, key);
+        let found = wait(py, core.backend().find(&name, core.now()))?;
+        Ok(found.map(|(id, _)| PyString::new(py, &id)))
+    }
+
+    /// Raises ValueError for a namespace that was not declared.
+    fn check_namespace(&self, namespace: &str) -> PyResult<()> {
+        self.core().settings().check_namespace(namespace).map_err(to_py)
+    }
+
+    /// Whether answering for this entry may take long.
+    fn is_large(&self, py: Python<'_>, ref_id: &str) -> PyResult<bool> {
+        let core = self.core();
+        let found = wait(py, core.backend().get(ref_id, core.now()))?;
+        Ok(found.is_some_and(|entry| is_large(&entry) && entry.views().is_empty()))
+    }
+
+    /// What a tool answers in place of its result; None if the entry is gone.
+    #[pyo3(signature = (ref_id, *, actor, producer))]
+    fn answer<'py>(&self, py: Python<'py>, ref_id: &str, actor: &Bound<'py, PyAny>, producer: bool) -> PyResult<Option<Bound<'py, PyDict>>> {
+        let core = self.configured(py)?;
+        let Some(entry) = wait(py, core.backend().get(ref_id, core.now()))? else { return Ok(None) };
+        let actor = PyActor::new(actor)?;
+        let options = AnswerOptions { actor: &actor, producer };
+        let foreign = self.foreign_generator(py, &entry, &mut GetOptions::default());
+        let answer = match foreign {
+            None => Some(self.unlocked(py, &entry, || core.answer(&entry, &options))?),
+            Some(_) if core.is_hidden(&entry, &options).map_err(to_py)? => Some(Answer::Hidden),
+            Some(_) => core.complete_size(&entry).map_err(to_py)?.map(|size| Answer::Complete { size }),
+        };
+        let fields = PyDict::new(py);
+        fields.set_item(intern!(py, "ref_id"), ref_id)?;
+        match (answer, foreign) {
+            (Some(Answer::Complete { size }), _) => {
+                fields.set_item(intern!(py, "value"), snapshot::fresh(py, &entry.value)?)?;
+                flags(&fields, true)?;
+                fields.set_item(intern!(py, "size"), size)?;
+                fields.set_item(intern!(py, "total_items"), entry.details.total_items)?;
+            }
+            (Some(Answer::Preview(result)), _) => {
+                let shown = decode::excerpt(py, &result.excerpt)?;
+                let hint = large_hint(ref_id, &shown, core.preview_size(&entry));
+                fields.set_item(intern!(py, "preview"), shown)?;
+                flags(&fields, false)?;
+                describe(&fields, &result)?;
+                fields.del_item(intern!(py, "sampled_items")).ok();
+                fields.set_item(intern!(py, "message"), hint)?;
+            }
+            (None, Some(generator)) => {
+                let result = self.foreign(py, &core, &generator, &entry, &GetOptions::default())?;
+                fields.set_item(intern!(py, "preview"), result.getattr("preview")?)?;
+                flags(&fields, false)?;
+                for (field, attribute) in &FOREIGN_FIELDS[1..] {
+                    let fact = result.getattr(*attribute)?;
+                    if !(fact.is_none() && matches!(*field, "page" | "total_pages")) {
+                        fields.set_item(*field, fact)?;
+                    }
+                }
+                fields.set_item(intern!(py, "message"), hint(ref_id))?;
+            }
+            (Some(Answer::Hidden) | None, _) => {
+                fields.set_item(intern!(py, "preview"), py.None())?;
+                flags(&fields, false)?;
+                fields.set_item(intern!(py, "preview_strategy"), py.None())?;
+                fields.set_item(intern!(py, "total_items"), py.None())?;
+                let message = format!("You may use this value but not see it: pass ref_id='{ref_id}' to another tool.");
+                fields.set_item(intern!(py, "message"), message)?;
+            }
+        }
+        fields.set_item(intern!(py, "namespace"), &*entry.namespace)?;
+        fields.set_item(intern!(py, "cache_name"), core.name())?;
+        Ok(Some(fields))
+    }
+
+    /// When an entry ends (seconds since 1970, None = never) and which tool made it; None if it is gone.
+    fn facts(&self, py: Python<'_>, ref_id: &str) -> PyResult<Option<(Option<f64>, Option<String>)>> {
+        let core = self.core();
+        let found = wait(py, core.backend().get(ref_id, core.now()))?;
+        Ok(found.map(|entry| (entry.expires_at, entry.details.tool_name.as_deref().map(String::from))))
+    }
+
+    /// An entry as a `CacheEntry`, or None.
+    fn entry<'py>(&self, py: Python<'py>, ref_id: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let core = self.core();
+        let found = wait(py, core.backend().get(ref_id, core.now()))?;
+        found.map(|found| entry::to_python(py, &found)).transpose()
+    }
+
+    /// What hooks hold is theirs to visit once; entries belong to their store.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> std::result::Result<(), PyTraverseError> {
+        let Some(parts) = self.parts.try_read() else { return Ok(()) };
+        visit.call(&parts.backend)?;
+        visit.call(&parts.measurer)?;
+        visit.call(&parts.generator)?;
+        visit.call(&parts.preview_config)
+    }
+}
+
+/// Fields of a response, and the attributes of a user's `PreviewResult` that fill them.
+const FOREIGN_FIELDS: [(&str, &str); 7] = [
+    ("preview", "preview"),
+    ("preview_strategy", "strategy"),
+    ("total_items", "total_items"),
+    ("original_size", "original_size"),
+    ("preview_size", "preview_size"),
+    ("page", "page"),
+    ("total_pages", "total_pages"),
+];
+
+impl Cache {
+    fn core(&self) -> RefCache {
+        self.core.read().clone()
+    }
+
+    /// The core, brought up to date with a preview configuration that was changed in place.
+    fn configured(&self, py: Python<'_>) -> PyResult<RefCache> {
+        let object = self.parts.read().preview_config.clone_ref(py);
+        let config = config(object.bind(py))?;
+        if self.core.read().settings().preview != config {
+            self.exchange(|parts| parts.settings.preview = config);
+        }
+        Ok(self.core())
+    }
+
+    fn exchange(&self, change: impl FnOnce(&mut crate::cache::Parts)) {
+        let former = {
+            let mut core = self.core.write();
+            let mut parts = (*core.parts).clone();
+            change(&mut parts);
+            std::mem::replace(&mut core.parts, Arc::new(parts))
+        };
+        // may be the last owner of somebody's object
+        drop(former);
+    }
+
+    /// The user's generator, if it is to make this view.
+    fn foreign_generator(&self, py: Python<'_>, entry: &Entry, options: &mut GetOptions<'_>) -> Option<Py<PyAny>> {
+        let parts = self.parts.read();
+        let generator = parts.generator.as_ref()?;
+        if entry.details.strategy.is_some() {
+            return None;
+        }
+        if parts.samples && options.page.is_some() {
+            options.strategy = Some(PreviewStrategy::Paginate);
+            return None;
+        }
+        Some(generator.clone_ref(py))
+    }
+
+    fn foreign<'py>(
+        &self,
+        py: Python<'py>,
+        core: &RefCache,
+        generator: &Py<PyAny>,
+        entry: &Entry,
+        options: &GetOptions<'_>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let value = snapshot::fresh(py, &entry.value)?;
+        let measurer = self.parts.read().measurer.clone_ref(py);
+        let max_size = options.max_size.unwrap_or_else(|| core.preview_size(entry));
+        preview::generate_foreign(generator.bind(py), &value, max_size, measurer.bind(py), options.page, options.page_size)
+    }
+
+    /// Does work on an entry, without the interpreter if that may take long.
+    fn unlocked<T: Send>(&self, py: Python<'_>, entry: &Entry, work: impl FnOnce() -> Result<T> + Send) -> PyResult<T> {
+        if is_large(entry) { py.detach(work) } else { work() }.map_err(to_py)
+    }
+}
+
+fn is_large(entry: &Entry) -> bool {
+    match &entry.value {
+        Value::Document(document) => document.text().len() >= 64 * 1024,
+        Value::Foreign(value) => value.as_any().downcast_ref::<Snapshot>().is_none_or(Snapshot::is_large),
+    }
+}
+
+/// The store that a Python backend stands for.
+fn store(backend: &Bound<'_, PyAny>) -> Arc<dyn Backend> {
+    // only the class itself: a subclass may have overridden any of the six methods
+    let native = backend.getattr(intern!(backend.py(), "_native_store")).ok();
+    match native.as_ref().and_then(|native| native.cast::<MemoryStore>().ok()) {
+        Some(native) => Arc::new(native.get().backend.clone()),
+        None => Arc::new(KeyIndexed::new(PyBackend(backend.clone().unbind()))),
+    }
+}
+
+fn config(preview_config: &Bound<'_, PyAny>) -> PyResult<PreviewConfig> {
+    let py = preview_config.py();
+    let max_size = preview_config.getattr(intern!(py, "max_size"))?.extract()?;
+    let strategy = preview_config.getattr(intern!(py, "default_strategy"))?;
+    let strategy: PreviewStrategy = strategy.extract::<&str>()?.parse().map_err(to_py)?;
+    PreviewConfig::new(max_size, strategy).map_err(to_py)
+}
+
+fn rule((pattern, given_ttl, policy): &(String, Bound<'_, PyAny>, Option<Bound<'_, PyAny>>)) -> PyResult<NamespaceRule> {
+    let rule = NamespaceRule::new(pattern).ttl(ttl(given_ttl)?);
+    Ok(match policy {
+        Some(policy) => rule.policy(Arc::new(PyPolicy::new(policy))),
+        None => rule,
+    })
+}
+
+fn size(given: i64) -> PyResult<usize> {
+    usize::try_from(given).map_err(|_| to_py(crate::Error::invalid("max_size must be 0 or greater").with("max_size", given)))
+}
+
+fn flags(fields: &Bound<'_, PyDict>, complete: bool) -> PyResult<()> {
+    fields.set_item(intern!(fields.py(), "is_complete"), complete)?;
+    fields.set_item(intern!(fields.py(), "is_async"), false)
+}
+
+/// What a response says about its preview.
+fn describe(fields: &Bound<'_, PyDict>, result: &PreviewResult) -> PyResult<()> {
+    let py = fields.py();
+    fields.set_item(intern!(py, "preview_strategy"), result.strategy.as_str())?;
+    fields.set_item(intern!(py, "total_items"), result.total_items)?;
+    fields.set_item(intern!(py, "original_size"), result.original_size)?;
+    fields.set_item(intern!(py, "preview_size"), result.preview_size)?;
+    if result.page.is_some() {
+        fields.set_item(intern!(py, "page"), result.page)?;
+        fields.set_item(intern!(py, "total_pages"), result.total_pages)?;
+    }
+    Ok(())
+}
+
+fn hint(ref_id: &str) -> String {
+    format!("Use get_cached_result(ref_id='{ref_id}') to paginate.")
+}
+
+/// The hint of a preview; where nothing could be shown, it says the least size that shows something.
+fn large_hint(ref_id: &str, shown: &Bound<'_, PyAny>, limit: usize) -> String {
+    if !shown.is_none() {
+        return hint(ref_id);
+    }
+    format!("{} A preview of {limit} is too small for this value; pass a larger max_size (4 or more).", hint(ref_id))
+}

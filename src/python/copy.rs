@@ -1,0 +1,119 @@
+//! Copies of Python values: what was stored must not change with the caller's object.
+
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyBool, PyByteArray, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyString, PyTuple, PyType};
+use pyo3::{PyTraverseError, PyVisit};
+
+/// Live objects that a document's notes refer to.
+pub(super) struct Objects {
+    objects: Vec<Py<PyAny>>,
+    copied: bool,
+}
+
+impl Objects {
+    /// Keeps copies of these, and hands out copies.
+    pub(super) fn keep(py: Python<'_>, objects: Vec<Py<PyAny>>) -> PyResult<Self> {
+        let objects = objects.into_iter().map(|object| Ok(leaf(object.bind(py))?.unbind())).collect::<PyResult<_>>()?;
+        Ok(Self { objects, copied: true })
+    }
+
+    /// Keeps these, which are copies already, and hands out copies.
+    pub(super) fn adopt(objects: Vec<Py<PyAny>>) -> Self {
+        Self { objects, copied: true }
+    }
+
+    /// Keeps and hands out these themselves.
+    pub(super) fn share(objects: Vec<Py<PyAny>>) -> Self {
+        Self { objects, copied: false }
+    }
+
+    /// The object to hand out.
+    pub(super) fn fresh<'py>(&self, py: Python<'py>, number: u32) -> PyResult<Bound<'py, PyAny>> {
+        let object = self.objects[number as usize].bind(py);
+        if self.copied { leaf(object) } else { Ok(object.clone()) }
+    }
+
+    pub(super) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.objects.iter().try_for_each(|object| visit.call(object))
+    }
+}
+
+/// A copy of a value: JSON containers are rebuilt, their text and numbers shared.
+pub(super) fn value<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let py = value.py();
+    let kind = value.get_type_ptr();
+    if kind == py.get_type::<PyDict>().as_type_ptr() {
+        let copy = value.cast::<PyDict>()?.copy()?;
+        // replacing values of existing keys does not disturb the iteration over the original
+        for (key, item) in value.cast::<PyDict>()? {
+            if !is_shared(&item) {
+                copy.set_item(key, self::value(&item)?)?;
+            }
+        }
+        Ok(copy.into_any())
+    } else if kind == py.get_type::<PyList>().as_type_ptr() {
+        let list = value.cast::<PyList>()?;
+        let copy = list.get_slice(0, list.len());
+        for (i, item) in list.iter().enumerate() {
+            if !is_shared(&item) {
+                copy.set_item(i, self::value(&item)?)?;
+            }
+        }
+        Ok(copy.into_any())
+    } else if kind == py.get_type::<PyTuple>().as_type_ptr() {
+        let tuple = value.cast::<PyTuple>()?;
+        if tuple.iter().all(|item| is_shared(&item)) {
+            return Ok(value.clone());
+        }
+        let items = tuple.iter().map(|item| self::value(&item)).collect::<PyResult<Vec<_>>>()?;
+        Ok(PyTuple::new(py, items)?.into_any())
+    } else {
+        leaf(value)
+    }
+}
+
+/// Whether the object is of a type that never changes and needs no look inside.
+fn is_shared(value: &Bound<'_, PyAny>) -> bool {
+    let kind = value.get_type_ptr();
+    let py = value.py();
+    kind == py.get_type::<PyString>().as_type_ptr()
+        || kind == py.get_type::<PyInt>().as_type_ptr()
+        || kind == py.get_type::<PyFloat>().as_type_ptr()
+        || kind == py.get_type::<PyBool>().as_type_ptr()
+        || value.is_none()
+}
+
+/// A copy of something that is no JSON container; itself if it never changes or cannot be copied.
+fn leaf<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    if is_shared(value) || value.is_exact_instance_of::<PyBytes>() {
+        return Ok(value.clone());
+    }
+    if value.is_exact_instance_of::<PySet>() || value.is_exact_instance_of::<PyByteArray>() {
+        return value.call_method0("copy");
+    }
+    if value.is_exact_instance_of::<PyFrozenSet>() {
+        return Ok(value.clone());
+    }
+    copier(value.py())?.bind(value.py()).call1((value,))
+}
+
+/// `mcp_refcache._copying.copy_object`: what is to be done with types that Rust does not know.
+fn copier(py: Python<'_>) -> PyResult<&Py<PyAny>> {
+    static COPIER: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    COPIER.get_or_try_init(py, || Ok(py.import("mcp_refcache._copying")?.getattr("copy_object")?.unbind()))
+}
+
+/// Number of items of the collections that users know by their length.
+pub(super) fn length(value: &Bound<'_, PyAny>) -> Option<usize> {
+    let py = value.py();
+    let collections: [Bound<'_, PyType>; 5] = [
+        py.get_type::<PyList>(),
+        py.get_type::<PyDict>(),
+        py.get_type::<PyTuple>(),
+        py.get_type::<PySet>(),
+        py.get_type::<PyFrozenSet>(),
+    ];
+    let known = collections.iter().any(|kind| value.is_instance(kind).unwrap_or(false));
+    if known { value.len().ok() } else { None }
+}

@@ -1,0 +1,153 @@
+//! [`Snapshot`]: a Python value as an entry holds it.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use pyo3::prelude::*;
+use pyo3::{PyTraverseError, PyVisit};
+
+use super::copy::{self, Objects};
+use super::walk::{self, Walked};
+use super::{decode, error};
+use crate::error::Result;
+use crate::value::{Document, ForeignValue, Value};
+
+/// From so much JSON text on a value is kept as text: Python objects take five times as much.
+const LARGE: usize = 64 * 1024;
+
+/// A stored Python value.
+pub(super) struct Snapshot {
+    form: Form,
+    total_items: Option<usize>,
+    total_size: Option<usize>,
+}
+
+enum Form {
+    /// A copy of the containers.
+    Copied(Py<PyAny>),
+    /// The caller's object, on request (`copy_values=False`).
+    Shared(Py<PyAny>),
+    /// Text and notes.
+    Document(Arc<Document>),
+    /// No JSON at all; shown as its `str()`.
+    Opaque(Py<PyAny>, Arc<Document>),
+}
+
+/// What becomes of a value on its way in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keep {
+    /// A copy.
+    Copy,
+    /// The object itself.
+    Share,
+}
+
+impl Snapshot {
+    /// A snapshot of a value that has JSON text.
+    ///
+    /// Raises what `json.dumps(value, default=str)` raises.
+    pub(super) fn take(value: &Bound<'_, PyAny>, keep: Keep) -> PyResult<Self> {
+        let walked = walk::walk(value)?;
+        let (total_items, total_size) = (copy::length(value), Some(walked.text.len()));
+        let form = match keep {
+            Keep::Share => Form::Shared(value.clone().unbind()),
+            Keep::Copy if walked.text.len() >= LARGE => {
+                let Walked { text, mut notes, objects } = walked;
+                if !objects.is_empty() {
+                    notes.objects = Some(Arc::new(Objects::keep(value.py(), objects)?));
+                }
+                Form::Document(Arc::new(Document::from_written(text, notes).map_err(error::to_py)?))
+            }
+            Keep::Copy => Form::Copied(copy::value(value)?.unbind()),
+        };
+        Ok(Self { form, total_items, total_size })
+    }
+
+    /// A snapshot of any value at all: what has no JSON text is kept as it is and shown as its `str()`.
+    pub(super) fn take_any(value: &Bound<'_, PyAny>, keep: Keep) -> PyResult<Self> {
+        Self::take(value, keep).or_else(|_| {
+            let document = Arc::new(to_document(walk::opaque(value), Objects::share).map_err(error::to_py)?);
+            let form = Form::Opaque(value.clone().unbind(), document);
+            Ok(Self { form, total_items: copy::length(value), total_size: None })
+        })
+    }
+
+    /// What a store written in Python holds: it is that store's, so only what is handed out is copied.
+    pub(super) fn borrowed(value: &Bound<'_, PyAny>, total_size: Option<usize>) -> Self {
+        Self { form: Form::Copied(value.clone().unbind()), total_items: copy::length(value), total_size }
+    }
+
+    /// The value as an object for a caller.
+    pub(super) fn fresh<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        match &self.form {
+            Form::Copied(value) => copy::value(value.bind(py)),
+            Form::Shared(value) | Form::Opaque(value, _) => Ok(value.bind(py).clone()),
+            Form::Document(document) => decode::document(py, document),
+        }
+    }
+
+    /// Whether sizing it takes long enough to let go of the interpreter or the event loop.
+    pub(super) fn is_large(&self) -> bool {
+        self.total_size.is_some_and(|size| size >= LARGE)
+    }
+
+    pub(super) fn traverse(&self, visit: &PyVisit<'_>) -> std::result::Result<(), PyTraverseError> {
+        match &self.form {
+            Form::Copied(value) | Form::Shared(value) | Form::Opaque(value, _) => visit.call(value),
+            Form::Document(document) => match document.notes().objects.as_ref().and_then(|objects| objects.downcast_ref::<Objects>()) {
+                Some(objects) if Arc::strong_count(document) == 1 => objects.traverse(visit),
+                _ => Ok(()),
+            },
+        }
+    }
+}
+
+impl ForeignValue for Snapshot {
+    fn document(&self) -> Result<Arc<Document>> {
+        match &self.form {
+            Form::Document(document) | Form::Opaque(_, document) => Ok(Arc::clone(document)),
+            Form::Copied(value) => Python::attach(|py| to_document(walk_any(value.bind(py)), Objects::adopt).map(Arc::new)),
+            Form::Shared(value) => Python::attach(|py| to_document(walk_any(value.bind(py)), Objects::share).map(Arc::new)),
+        }
+    }
+
+    fn total_items(&self) -> Option<usize> {
+        self.total_items
+    }
+
+    fn total_size(&self) -> Option<usize> {
+        self.total_size
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+/// The text of a value that had one when it was stored; it may have been changed behind our back since.
+fn walk_any(value: &Bound<'_, PyAny>) -> Walked {
+    walk::walk(value).unwrap_or_else(|_| walk::opaque(value))
+}
+
+/// What was walked as a document that holds on to its objects.
+pub(super) fn to_document(walked: Walked, objects: fn(Vec<Py<PyAny>>) -> Objects) -> Result<Document> {
+    let Walked { text, mut notes, objects: found } = walked;
+    if !found.is_empty() {
+        notes.objects = Some(Arc::new(objects(found)));
+    }
+    Document::from_written(text, notes)
+}
+
+/// A stored value as an object for a caller.
+pub(super) fn fresh<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
+    match value {
+        Value::Document(document) => decode::document(py, document),
+        Value::Foreign(foreign) => match foreign.as_any().downcast_ref::<Snapshot>() {
+            Some(snapshot) => snapshot.fresh(py),
+            None => {
+                let document = foreign.document().map_err(error::to_py)?;
+                decode::document(py, &document)
+            }
+        },
+    }
+}

@@ -1,0 +1,263 @@
+//! The walker over Python objects: writes what `json.dumps(value, default=str)` writes, and notes
+//! what that text does not tell.
+//!
+//! The only file with `unsafe`: dicts are read through `PyDict_Next`, because the safe iterator
+//! panics when code that `str()` runs changes the dict under it; here that is a `RuntimeError`.
+#![allow(unsafe_code)]
+
+use std::ptr;
+
+use pyo3::exceptions::{PyRecursionError, PyRuntimeError, PyTypeError, PyValueError};
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
+
+use crate::value::{KeyType, Note, Notes, write};
+
+/// Deepest nesting of a value.
+pub(super) const MAX_DEPTH: usize = 1000;
+
+/// What a walk found.
+pub(super) struct Walked {
+    /// The JSON text.
+    pub(super) text: String,
+    /// What it does not tell.
+    pub(super) notes: Notes,
+    /// What `Note::Instance` and `Note::Opaque` refer to by number.
+    pub(super) objects: Vec<Py<PyAny>>,
+}
+
+/// Writes the JSON text of a Python object.
+///
+/// Raises what `json.dumps` raises: `TypeError` for keys that are no str, int, float, bool or None,
+/// `ValueError` for circular values, `RecursionError` beyond 1000 levels, and what `str()` of a
+/// foreign object raises.
+pub(super) fn walk(value: &Bound<'_, PyAny>) -> PyResult<Walked> {
+    let walked = Walked { text: String::new(), notes: Notes::default(), objects: Vec::new() };
+    let mut walker = Walker { walked, path: Vec::new() };
+    walker.value(value)?;
+    Ok(walker.walked)
+}
+
+/// The text of a value that has none: a JSON string of its `str()`, noted as opaque.
+pub(super) fn opaque(value: &Bound<'_, PyAny>) -> Walked {
+    let described = value.str().or_else(|_| value.get_type().qualname());
+    let mut text = String::new();
+    if described.and_then(|described| string(&described, &mut text)).is_err() {
+        text.clear();
+        text.push_str("\"?\"");
+    }
+    let mut notes = Notes::default();
+    notes.push(0, Note::Opaque(0));
+    Walked { text, notes, objects: vec![value.clone().unbind()] }
+}
+
+struct Walker {
+    walked: Walked,
+    /// Containers being written, to tell a circle from depth.
+    path: Vec<*mut ffi::PyObject>,
+}
+
+impl Walker {
+    fn value(&mut self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        let kind = value.get_type_ptr();
+        let py = value.py();
+        if kind == py.get_type::<PyString>().as_type_ptr() {
+            string(value.cast::<PyString>()?, &mut self.walked.text)
+        } else if kind == py.get_type::<PyInt>().as_type_ptr() {
+            self.int(value)
+        } else if kind == py.get_type::<PyDict>().as_type_ptr() {
+            self.dict(value.cast::<PyDict>()?)
+        } else if kind == py.get_type::<PyList>().as_type_ptr() {
+            self.list(value.cast::<PyList>()?)
+        } else if kind == py.get_type::<PyFloat>().as_type_ptr() {
+            write::float(value.extract()?, &mut self.walked.text);
+            Ok(())
+        } else if value.is_none() {
+            self.walked.text.push_str("null");
+            Ok(())
+        } else if kind == py.get_type::<PyBool>().as_type_ptr() {
+            self.walked.text.push_str(if value.is_truthy()? { "true" } else { "false" });
+            Ok(())
+        } else if kind == py.get_type::<PyTuple>().as_type_ptr() {
+            self.walked.notes.push(self.walked.text.len(), Note::Tuple);
+            self.tuple(value.cast::<PyTuple>()?)
+        } else {
+            self.other(value)
+        }
+    }
+
+    /// Instances of subclasses are written as their base; what is no JSON as its `str()`.
+    fn other(&mut self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        let number = u32::try_from(self.walked.objects.len()).map_err(|_| PyValueError::new_err("value has too many objects"))?;
+        let at = self.walked.text.len();
+        let (json, text) = (Note::Instance(number), Note::Opaque(number));
+        self.walked.objects.push(value.clone().unbind());
+        if let Ok(value) = value.cast::<PyString>() {
+            self.walked.notes.push(at, json);
+            string(value, &mut self.walked.text)
+        } else if value.is_instance_of::<PyInt>() {
+            self.walked.notes.push(at, json);
+            self.int(value)
+        } else if let Ok(value) = value.cast::<PyFloat>() {
+            self.walked.notes.push(at, json);
+            write::float(value.value(), &mut self.walked.text);
+            Ok(())
+        } else if value.is_instance_of::<PyDict>() {
+            self.walked.notes.push(at, json);
+            // a subclass may keep another order than its storage
+            let plain = PyDict::new(value.py());
+            plain.update(value.cast::<PyDict>()?.as_mapping())?;
+            self.dict(&plain)
+        } else if let Ok(value) = value.cast::<PyList>() {
+            self.walked.notes.push(at, json);
+            self.list(value)
+        } else if let Ok(value) = value.cast::<PyTuple>() {
+            self.walked.notes.push(at, json);
+            self.tuple(value)
+        } else {
+            self.walked.notes.push(at, text);
+            string(&value.str()?, &mut self.walked.text)
+        }
+    }
+
+    fn int(&mut self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        int(value, &mut self.walked.text)
+    }
+
+    fn enter(&mut self, container: &Bound<'_, PyAny>) -> PyResult<()> {
+        if self.path.contains(&container.as_ptr()) {
+            return Err(PyValueError::new_err("Circular reference detected"));
+        }
+        if self.path.len() == MAX_DEPTH {
+            return Err(PyRecursionError::new_err(format!("value nests deeper than {MAX_DEPTH} levels")));
+        }
+        self.path.push(container.as_ptr());
+        Ok(())
+    }
+
+    fn list(&mut self, list: &Bound<'_, PyList>) -> PyResult<()> {
+        self.enter(list)?;
+        self.walked.text.push('[');
+        let mut i = 0;
+        // the length is asked each time: `str()` of an item may change the list
+        while i < list.len() {
+            if i > 0 {
+                self.walked.text.push_str(", ");
+            }
+            self.value(&list.get_item(i)?)?;
+            i += 1;
+        }
+        self.walked.text.push(']');
+        self.path.pop();
+        Ok(())
+    }
+
+    fn tuple(&mut self, tuple: &Bound<'_, PyTuple>) -> PyResult<()> {
+        self.enter(tuple)?;
+        self.walked.text.push('[');
+        for i in 0..tuple.len() {
+            if i > 0 {
+                self.walked.text.push_str(", ");
+            }
+            self.value(&tuple.get_item(i)?)?;
+        }
+        self.walked.text.push(']');
+        self.path.pop();
+        Ok(())
+    }
+
+    fn dict(&mut self, dict: &Bound<'_, PyDict>) -> PyResult<()> {
+        self.enter(dict)?;
+        let length = dict.len();
+        self.walked.text.push('{');
+        let mut position: ffi::Py_ssize_t = 0;
+        let mut first = true;
+        while let Some((key, value)) = next_item(dict, &mut position) {
+            if !first {
+                self.walked.text.push_str(", ");
+            }
+            first = false;
+            self.key(&key)?;
+            self.walked.text.push_str(": ");
+            self.value(&value)?;
+            if dict.len() != length {
+                return Err(PyRuntimeError::new_err("dictionary changed size while it was read"));
+            }
+        }
+        self.walked.text.push('}');
+        self.path.pop();
+        Ok(())
+    }
+
+    fn key(&mut self, key: &Bound<'_, PyAny>) -> PyResult<()> {
+        let at = self.walked.text.len();
+        if let Ok(text) = key.cast::<PyString>() {
+            return string(text, &mut self.walked.text);
+        }
+        let note = if key.is_none() {
+            self.walked.text.push_str("\"null\"");
+            KeyType::Null
+        } else if key.is_instance_of::<PyBool>() {
+            self.walked.text.push_str(if key.is_truthy()? { "\"true\"" } else { "\"false\"" });
+            KeyType::Bool
+        } else if key.is_instance_of::<PyInt>() {
+            self.walked.text.push('"');
+            self.int(key)?;
+            self.walked.text.push('"');
+            KeyType::Int
+        } else if let Ok(number) = key.cast::<PyFloat>() {
+            self.walked.text.push('"');
+            write::float(number.value(), &mut self.walked.text);
+            self.walked.text.push('"');
+            KeyType::Float
+        } else {
+            let kind = key.get_type().name()?;
+            return Err(PyTypeError::new_err(format!("keys must be str, int, float, bool or None, not {kind}")));
+        };
+        self.walked.notes.push(at, Note::Key(note));
+        Ok(())
+    }
+}
+
+/// The next item of a dict, as owned references: what runs between two steps may remove it.
+fn next_item<'py>(
+    dict: &Bound<'py, PyDict>,
+    position: &mut ffi::Py_ssize_t,
+) -> Option<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+    let (mut key, mut value) = (ptr::null_mut(), ptr::null_mut());
+    // SAFETY: `dict` is a live dict and the interpreter is attached, so PyDict_Next may be called; it
+    // tolerates any position and any change between two calls (it may then skip or repeat items, which
+    // the caller finds out by the length). The pointers it gives are borrowed and valid until other
+    // code runs; they are turned into owned references before any does.
+    unsafe {
+        if ffi::PyDict_Next(dict.as_ptr(), position, &raw mut key, &raw mut value) == 0 {
+            return None;
+        }
+        Some((Bound::from_borrowed_ptr(dict.py(), key), Bound::from_borrowed_ptr(dict.py(), value)))
+    }
+}
+
+/// Appends an int of any size. Beyond the interpreter's digit limit: its `ValueError`.
+fn int(value: &Bound<'_, PyAny>, out: &mut String) -> PyResult<()> {
+    match value.extract::<i64>() {
+        Ok(number) => out.push_str(itoa::Buffer::new().format(number)),
+        Err(_) => {
+            let digits = value.py().get_type::<PyInt>().call_method1("__repr__", (value,))?;
+            out.push_str(digits.cast::<PyString>()?.to_str()?);
+        }
+    }
+    Ok(())
+}
+
+/// Appends a str, lone surrogates included.
+pub(super) fn string(text: &Bound<'_, PyString>, out: &mut String) -> PyResult<()> {
+    if let Ok(text) = text.to_str() {
+        write::string(text, out);
+        return Ok(());
+    }
+    let encoded = text.call_method1("encode", ("utf-16-le", "surrogatepass"))?;
+    let bytes = encoded.cast::<PyBytes>()?.as_bytes();
+    write::string_utf16(bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])), out);
+    Ok(())
+}

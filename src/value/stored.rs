@@ -1,0 +1,82 @@
+//! [`Value`]: what an entry holds, a document or a language binding's own snapshot of one.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+use super::{Document, Excerpt};
+use crate::error::Result;
+
+/// A stored value. It never changes, whatever callers do to the object they passed in or got back.
+#[derive(Clone)]
+pub enum Value {
+    /// A JSON-like value.
+    Document(Arc<Document>),
+    /// A snapshot that a language binding made of one of its own objects.
+    Foreign(Arc<dyn ForeignValue>),
+}
+
+/// A snapshot in the form of another language, for instance a copy of Python containers.
+pub trait ForeignValue: Any + Send + Sync {
+    /// The value as a document, made now or remembered.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Codec`](crate::ErrorKind::Codec) if it has no JSON text.
+    fn document(&self) -> Result<Arc<Document>>;
+
+    /// Number of items, if the value is a collection.
+    fn total_items(&self) -> Option<usize>;
+
+    /// Characters of the JSON text, `None` where the value has none.
+    fn total_size(&self) -> Option<usize>;
+
+    /// For the binding, to find its own type again.
+    fn as_any(&self) -> &dyn Any;
+}
+
+impl Value {
+    /// The value as a document.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Codec`](crate::ErrorKind::Codec) if a foreign value has no JSON text.
+    pub fn document(&self) -> Result<Arc<Document>> {
+        match self {
+            Value::Document(document) => Ok(Arc::clone(document)),
+            Value::Foreign(value) => value.document(),
+        }
+    }
+
+    /// Number of items of a list or dict (and of a binding's other collections), else `None`.
+    pub fn total_items(&self) -> Option<usize> {
+        match self {
+            Value::Document(document) => document.root().map(|root| root.len()),
+            Value::Foreign(value) => value.total_items(),
+        }
+    }
+
+    /// Characters of the JSON text, `None` where a foreign value has none.
+    pub fn total_size(&self) -> Option<usize> {
+        match self {
+            Value::Document(document) => Some(document.text().len()),
+            Value::Foreign(value) => value.total_size(),
+        }
+    }
+
+    /// All of the value, as something to measure or show.
+    ///
+    /// # Errors
+    /// As [`Value::document`].
+    pub fn excerpt(&self) -> Result<Excerpt> {
+        self.document().map(Excerpt::whole)
+    }
+}
+
+impl fmt::Debug for Value {
+    /// Never shows the value.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Document(document) => document.fmt(f),
+            Value::Foreign(_) => f.write_str("Foreign(..)"),
+        }
+    }
+}
