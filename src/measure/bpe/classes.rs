@@ -22,11 +22,13 @@ pub(super) const SPACE: Classes = 32;
 /// `[^\s\p{L}\p{N}]`
 pub(super) const OTHER: Classes = 64;
 
-const ASCII: [Classes; 128] = {
-    let mut table = [OTHER; 128];
+const BEYOND_ASCII: Classes = 128;
+
+const BYTES: [Classes; 256] = {
+    let mut table = [BEYOND_ASCII; 256];
     let mut byte = 0;
     while byte < 128 {
-        table[byte as usize] = match byte {
+        table[byte] = match byte as u8 {
             b'A'..=b'Z' => LETTER | UPPER,
             b'a'..=b'z' => LETTER | LOWER,
             b'0'..=b'9' => NUMBER,
@@ -44,8 +46,10 @@ const ASCII: [Classes; 128] = {
 pub(super) fn at(text: &str, offset: usize) -> (Classes, usize) {
     match text.as_bytes().get(offset) {
         None => (0, 0),
-        Some(&byte) if byte < 128 => (ASCII[usize::from(byte)], 1),
-        Some(_) => beyond_ascii(text, offset),
+        Some(&byte) => match BYTES[usize::from(byte)] {
+            BEYOND_ASCII => beyond_ascii(text, offset),
+            class => (class, 1),
+        },
     }
 }
 
@@ -117,7 +121,7 @@ mod tests {
         for byte in 0..128u8 {
             assert_eq!(
                 table.get(char::from(byte)),
-                ASCII[usize::from(byte)],
+                BYTES[usize::from(byte)],
                 "{byte}"
             );
         }

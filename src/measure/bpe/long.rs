@@ -9,12 +9,13 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::ops::Range;
 
 use super::merge::NO_RANK;
 use super::vocabulary::Vocabulary;
 
-/// Bytes of a window: its nodes and its heap stay in the first-level cache.
-const WINDOW: usize = 2048;
+/// Bytes of a window: its nodes and its heap stay in the cache.
+const WINDOW: usize = 4096;
 /// Bytes that windows have in common: some tokens, the longest of which has 128 bytes.
 const OVERLAP: usize = 256;
 
@@ -42,25 +43,31 @@ fn merge_windows(
     heap: &mut Heap,
     ends: &mut Vec<u32>,
 ) -> bool {
-    let mut until = piece.len().min(size);
-    // each window is a list of seams; the first one of `window` is settled already
-    let (mut window, mut next) = (Vec::new(), Vec::new());
-    heap.merge(vocabulary, piece, 0, until, &mut window);
+    // each window is a list of seams; those of `window` up to number `settled` are in `ends` already
+    let (mut window, mut next, mut settled) = (Vec::new(), Vec::new(), 0);
+    let (mut start, mut until) = (0, piece.len().min(size));
+    heap.merge(vocabulary, piece, start..until, &mut window);
     while until < piece.len() && ends.len() <= limit {
         let edge = (until - OVERLAP) as u32;
         let back = window.partition_point(|seam| *seam < edge);
         let from = window[back] as usize;
-        until = piece.len().min(from + size);
+        let text = from..piece.len().min(from + size);
         next.clear();
-        heap.merge(vocabulary, piece, from, until, &mut next);
+        if piece[text.clone()] == piece[start..until] {
+            // a run, or anything else that repeats itself: the same seams again
+            next.extend(window.iter().map(|seam| seam + (from - start) as u32));
+        } else {
+            heap.merge(vocabulary, piece, text.clone(), &mut next);
+        }
         let Some((here, there)) = common_token(&window[back..], &next) else {
             return false;
         };
-        ends.extend_from_slice(&window[1..=back + here + 1]);
-        next.drain(..=there);
+        ends.extend_from_slice(&window[settled + 1..=back + here + 1]);
+        settled = there + 1;
+        (start, until) = (text.start, text.end);
         std::mem::swap(&mut window, &mut next);
     }
-    ends.extend_from_slice(&window[1..]);
+    ends.extend_from_slice(&window[settled + 1..]);
     true
 }
 
@@ -76,14 +83,18 @@ fn common_token(here: &[u32], there: &[u32]) -> Option<(usize, usize)> {
     None
 }
 
-/// The parts of a window as a linked list, and its possible merges, lowest rank and leftmost first.
+/// The parts of a window as a linked list, and the merges that may come next.
+///
+/// The next merge is the leftmost pair of the lowest rank, so a pair need not wait in the heap while
+/// one beside it goes first: it is looked at again when that one is gone. In a run of one character
+/// the heap holds a single merge.
 #[derive(Default)]
 pub(super) struct Heap {
     nodes: Vec<Node>,
     merges: BinaryHeap<Reverse<u64>>,
 }
 
-/// A part, at the index where it starts.
+/// A part, at the index where it starts. One behind the last part stands for its end.
 #[derive(Clone, Copy)]
 struct Node {
     previous: u32,
@@ -93,82 +104,87 @@ struct Node {
 }
 
 impl Heap {
-    /// Appends all seams of `piece[from..until]`, both ends included.
+    /// Appends all seams of `piece[window]`, both ends included.
     fn merge(
         &mut self,
         vocabulary: &Vocabulary,
         piece: &[u8],
-        from: usize,
-        until: usize,
+        window: Range<usize>,
         seams: &mut Vec<u32>,
     ) {
-        let bytes = &piece[from..until];
-        let len = bytes.len();
-        let rank =
-            |start: usize, end: usize| vocabulary.rank(&bytes[start..end]).unwrap_or(NO_RANK);
-        let nodes = &mut self.nodes;
-        nodes.clear();
-        nodes.extend((0..len).map(|i| Node {
-            previous: (i as u32).wrapping_sub(1),
+        let bytes = &piece[window.clone()];
+        let end = bytes.len();
+        let rank = |start: usize, end: usize| vocabulary.rank(&bytes[start..end]).unwrap_or(NO_RANK);
+        self.nodes.clear();
+        self.nodes.extend((0..=end).map(|i| Node {
+            previous: i.saturating_sub(1) as u32,
             next: i as u32 + 1,
-            pair: if i + 2 <= len {
-                rank(i, i + 2)
-            } else {
-                NO_RANK
-            },
+            pair: NO_RANK,
         }));
-        let mut merges = std::mem::take(&mut self.merges).into_vec();
-        merges.clear();
-        let possible = nodes
-            .iter()
-            .enumerate()
-            .filter(|(_, node)| node.pair != NO_RANK);
-        merges.extend(possible.map(|(i, node)| entry(node.pair, i)));
-        self.merges = BinaryHeap::from(merges);
-
+        for (node, pair) in self.nodes.iter_mut().zip(bytes.windows(2)) {
+            node.pair = vocabulary.pair_rank(pair[0], pair[1]).unwrap_or(NO_RANK);
+        }
+        self.merges.clear();
+        for at in 0..end {
+            self.offer(at);
+        }
         while let Some(Reverse(merge)) = self.merges.pop() {
             let (pair, at) = ((merge >> 32) as u32, merge as u32 as usize);
-            let node = nodes[at];
-            if node.pair != pair {
+            if self.nodes[at].pair != pair {
                 continue;
             }
-            let taken = node.next as usize;
+            let nodes = &mut self.nodes;
+            let (before, taken) = (nodes[at].previous as usize, nodes[at].next as usize);
             let behind = nodes[taken].next as usize;
-            nodes[taken].pair = NO_RANK;
             nodes[at].next = behind as u32;
-            nodes[at].pair = NO_RANK;
-            if behind < len {
-                nodes[behind].previous = at as u32;
-                nodes[at].pair = rank(at, nodes[behind].next as usize);
-                if nodes[at].pair != NO_RANK {
-                    self.merges.push(entry(nodes[at].pair, at));
-                }
-            }
-            if at > 0 {
-                let before = node.previous as usize;
+            nodes[behind].previous = at as u32;
+            let taken_pair = nodes[taken].pair;
+            nodes[taken].pair = NO_RANK;
+            nodes[at].pair = match behind {
+                _ if behind == end => NO_RANK,
+                _ => rank(at, nodes[behind].next as usize),
+            };
+            if before < at {
+                let before_pair = nodes[before].pair;
                 nodes[before].pair = rank(before, behind);
-                if nodes[before].pair != NO_RANK {
-                    self.merges.push(entry(nodes[before].pair, before));
+                let far_before = nodes[before].previous as usize;
+                if far_before < before && before_pair < self.nodes[far_before].pair {
+                    self.offer(far_before);
                 }
+                self.offer(before);
+            }
+            self.offer(at);
+            if taken_pair <= self.nodes[behind].pair {
+                self.offer(behind);
             }
         }
         let mut at = 0;
-        while at < len {
-            seams.push((from + at) as u32);
-            at = nodes[at].next as usize;
+        while at < end {
+            seams.push((window.start + at) as u32);
+            at = self.nodes[at].next as usize;
         }
-        seams.push(until as u32);
+        seams.push(window.end as u32);
+    }
+
+    /// Puts the pair that starts here into the heap if it goes before those beside it.
+    #[inline]
+    fn offer(&mut self, at: usize) {
+        let node = self.nodes[at];
+        if node.pair == NO_RANK {
+            return;
+        }
+        let previous = self.nodes[node.previous as usize].pair;
+        let next = self.nodes[node.next as usize].pair;
+        if (previous > node.pair || at == 0) && next >= node.pair {
+            self.merges.push(Reverse(u64::from(node.pair) << 32 | at as u64));
+        }
     }
 
     /// Gives back what an unusually large window took.
     pub(super) fn shrink(&mut self) {
         self.nodes.shrink_to(2 * WINDOW);
-        self.merges.shrink_to(4 * WINDOW);
+        self.merges.shrink_to(WINDOW);
     }
-}
-
-fn entry(pair: u32, at: usize) -> Reverse<u64> {
-    Reverse(u64::from(pair) << 32 | at as u64)
 }
 
 #[cfg(test)]

@@ -5,10 +5,21 @@ const LONGEST: usize = 15;
 const PLACES: usize = 1 << 16;
 const COUNT_SHIFT: u32 = 124;
 
+/// By length: the bytes that belong to the piece, and the length itself above them.
+const MASKS: [(u128, u128); LONGEST + 1] = {
+    let mut masks = [(0, 0); LONGEST + 1];
+    let mut len = 0;
+    while len <= LONGEST {
+        masks[len] = ((1 << (8 * len)) - 1, (len as u128) << (8 * LONGEST));
+        len += 1;
+    }
+    masks
+};
+
 /// One megabyte of counts, each in the one place its piece may have: the newer one wins.
 pub(super) struct Memo {
     /// From the low end: 15 bytes of the piece, its length (4 bits), its count (4 bits).
-    places: Vec<u128>,
+    places: Box<[u128; PLACES]>,
 }
 
 /// A piece as a number, and where its count would be.
@@ -21,7 +32,7 @@ pub(super) struct Key {
 impl Memo {
     pub(super) fn new() -> Self {
         Self {
-            places: vec![0; PLACES],
+            places: vec![0; PLACES].try_into().expect("a vector of so many"),
         }
     }
 
@@ -41,8 +52,8 @@ impl Memo {
                 bytes
             }
         };
-        let bytes = u128::from_le_bytes(word) & ((1 << (8 * len)) - 1);
-        let piece = bytes | (len as u128) << (8 * LONGEST);
+        let (mask, length) = MASKS[len];
+        let piece = u128::from_le_bytes(word) & mask | length;
         let (low, high) = (piece as u64, (piece >> 64) as u64);
         let hash = low
             .wrapping_mul(0x9E37_79B9_7F4A_7C15)

@@ -62,12 +62,12 @@ impl Merger {
         };
         let parts = &mut self.parts;
         parts.clear();
-        parts.extend((0..end).map(|start| Part {
-            start: start as u32,
+        parts.extend((0..end as u32).map(|start| Part {
+            start,
             pair: NO_RANK,
         }));
-        for i in 0..parts.len() {
-            parts[i].pair = pair_rank(parts, i);
+        for (part, pair) in parts.iter_mut().zip(piece.windows(2)) {
+            part.pair = vocabulary.pair_rank(pair[0], pair[1]).unwrap_or(NO_RANK);
         }
         while let Some(i) = leftmost_lowest(parts) {
             parts.remove(i + 1);
@@ -76,8 +76,7 @@ impl Merger {
                 parts[i - 1].pair = pair_rank(parts, i - 1);
             }
         }
-        self.ends
-            .extend(parts.iter().skip(1).map(|part| part.start));
+        self.ends.extend(parts.iter().skip(1).map(|part| part.start));
         self.ends.push(end as u32);
     }
 }

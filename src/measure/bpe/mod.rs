@@ -101,9 +101,7 @@ impl Encoding {
         let (mut start, mut count) = (0, 0);
         while start < bytes.len() && count <= limit {
             let end = piece_end(text, start);
-            count += if end - start == 1 {
-                1
-            } else if let Some(key) = Memo::key(bytes, start, end) {
+            count += if let Some(key) = Memo::key(bytes, start, end) {
                 match area.memo.get(key) {
                     Some(known) => known,
                     None => {

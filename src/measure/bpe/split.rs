@@ -23,7 +23,7 @@ pub(super) enum Pattern {
 /// \s+(?!\S)
 /// \s+
 /// ```
-#[inline]
+#[inline(always)]
 pub(super) fn o200k(text: &str, start: usize) -> usize {
     let (first, width) = classes::at(text, start);
     if first & NUMBER != 0 {
@@ -56,7 +56,7 @@ pub(super) fn o200k(text: &str, start: usize) -> usize {
 /// \s+(?!\S)
 /// \s
 /// ```
-#[inline]
+#[inline(always)]
 pub(super) fn cl100k(text: &str, start: usize) -> usize {
     let contraction = contraction(text, start);
     if contraction > 0 {

@@ -17,6 +17,8 @@ pub(super) struct Vocabulary {
     starts: Vec<u32>,
     /// Open addressing: 0, or rank + 1 and some bits of the token's hash.
     slots: Vec<u32>,
+    /// Rank + 1 of each token of two bytes: the first lookups of every merge.
+    pairs: Box<[u32; 1 << 16]>,
     longest: usize,
 }
 
@@ -44,6 +46,7 @@ impl Vocabulary {
             data,
             starts,
             slots,
+            pairs: vec![0; 1 << 16].try_into().ok()?,
             longest,
         };
         for rank in 0..tokens as u32 {
@@ -53,6 +56,9 @@ impl Vocabulary {
     }
 
     fn insert(&mut self, rank: u32) {
+        if let [first, second] = *self.token(rank) {
+            self.pairs[usize::from(first) << 8 | usize::from(second)] = rank + 1;
+        }
         let (mut slot, tag) = self.place(self.token(rank));
         while self.slots[slot] != 0 {
             slot = (slot + 1) & (self.slots.len() - 1);
@@ -74,6 +80,12 @@ impl Vocabulary {
     fn token(&self, rank: u32) -> &[u8] {
         let rank = rank as usize;
         &self.data[self.starts[rank] as usize..self.starts[rank + 1] as usize]
+    }
+
+    /// [`Vocabulary::rank`] of two bytes.
+    #[inline]
+    pub(super) fn pair_rank(&self, first: u8, second: u8) -> Option<u32> {
+        self.pairs[usize::from(first) << 8 | usize::from(second)].checked_sub(1)
     }
 
     /// The rank of the token with exactly these bytes.
