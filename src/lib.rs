@@ -4,6 +4,7 @@ pub mod access;
 mod clock;
 mod error;
 pub mod measure;
+pub mod preview;
 pub mod value;
 
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
