@@ -224,7 +224,7 @@ class TaskInfo(BaseModel):
     error: str | None = None
     retry_count: int = Field(default=0, ge=0)
     max_retries: int = Field(default=3, ge=0)
-    retry_history: list[RetryInfo] = Field(default_factory=list)
+    retry_history: list[RetryInfo] = Field(default_factory=list[RetryInfo])
 
     @property
     def can_retry(self) -> bool:
