@@ -4,7 +4,6 @@ import asyncio
 import inspect
 import re
 from collections.abc import Awaitable, Iterable, Mapping
-from concurrent.futures import CancelledError
 from contextlib import suppress
 from typing import Any, cast
 
@@ -214,18 +213,23 @@ def _await_from_worker_thread(awaited: Mapping[str, Awaitable[object]]) -> dict[
     if not awaited:
         return {}
     try:
-        asyncio.get_running_loop()
-    except RuntimeError:  # no loop runs in this thread, so waiting here blocks none
-        try:
+        if not _runs_event_loop():
             from anyio import from_thread
 
             return from_thread.run(_settle, awaited)
-        except CancelledError:  # a cancelled request must not go on as nobody's
-            raise
-        except Exception:  # noqa: S110 -- not a worker thread of AnyIO, or its loop has ended
-            pass
-    _discard(awaited.values())
+    except Exception:  # noqa: S110 -- not a worker thread of AnyIO, or its loop has ended
+        pass
+    finally:
+        _discard(awaited.values())
     return {}
+
+
+def _runs_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _discard(awaitables: Iterable[Awaitable[object]]) -> None:
