@@ -19,8 +19,8 @@ use crate::reference::CacheName;
 /// let cache = RefCache::builder("weather")
 ///     .preview(PreviewConfig::new(500, PreviewStrategy::Summary)?)
 ///     .default_ttl(Some(900.0))
-///     .namespace(NamespaceRule::new("session:*".parse()?).ttl(Ttl::Seconds(60.0)))
-///     .namespace(NamespaceRule::new(Namespace::public()))
+///     .namespace(NamespaceRule::new("session:*").ttl(Ttl::Seconds(60.0)))
+///     .namespace(NamespaceRule::new(Namespace::PUBLIC))
 ///     .build()?;
 /// # Ok::<(), mcp_refcache::Error>(())
 /// ```

@@ -7,7 +7,7 @@ use super::settings::ResolveRequires;
 use super::RefCache;
 use crate::access::{Actor, Permission};
 use crate::entry::{Entry, ViewKey};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::measure::SizeMeasurer;
 use crate::preview::{PreviewGenerator, PreviewRequest, PreviewResult, PreviewStrategy, default_generator};
 
@@ -25,13 +25,22 @@ impl RefCache {
             Access::Receive => OPEN_NAMESPACE,
             _ => &entry.namespace,
         };
-        let (checker, policy) = (&self.parts.checker, &*entry.policy);
+        let check = |permission| self.parts.checker.check(&*entry.policy, permission, actor, namespace);
         match access {
-            Access::Read | Access::Receive => checker.check(policy, Permission::READ, actor, namespace),
-            Access::Delete => checker.check(policy, Permission::DELETE, actor, namespace),
-            Access::Use => match self.parts.settings.resolve_requires {
-                ResolveRequires::Execute => checker.check_use(policy, actor, namespace),
-                ResolveRequires::Read => checker.check(policy, Permission::READ, actor, namespace),
+            Access::Read | Access::Receive => check(Permission::READ),
+            Access::Delete => check(Permission::DELETE),
+            Access::Use => match check(Permission::READ) {
+                Err(denied)
+                    if denied.kind() == ErrorKind::PermissionDenied
+                        && self.parts.settings.resolve_requires == ResolveRequires::Execute =>
+                {
+                    // what is said of a denial is what the actor lacks most: the right to see
+                    check(Permission::EXECUTE).map_err(|error| match error.kind() {
+                        ErrorKind::PermissionDenied => denied,
+                        _ => error,
+                    })
+                }
+                outcome => outcome,
             },
         }
     }
