@@ -170,7 +170,7 @@ impl Builder {
             (Some(backend), None) => backend,
             (None, limit) => Arc::new(MemoryBackend::assembled(limit, Arc::clone(&clock))?),
         };
-        let checker = self.checker.unwrap_or_else(|| Arc::new(DefaultPermissionChecker::default()));
+        let checker = self.checker.unwrap_or_else(|| Arc::new(<DefaultPermissionChecker>::default()));
         let measurer = self.measurer.unwrap_or_else(crate::measure::default_measurer);
         let parts = Parts { name, backend, clock, checker, measurer, generator: self.generator, settings };
         Ok(RefCache { parts: Arc::new(parts) })

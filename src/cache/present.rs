@@ -18,7 +18,7 @@ impl RefCache {
     /// Whether the actor may do that with the entry. Every path asks here.
     ///
     /// # Errors
-    /// [`ErrorKind::PermissionDenied`], or what a user-written checker failed with.
+    /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied), or what a user-written checker failed with.
     pub(crate) fn authorize(&self, entry: &Entry, actor: &dyn Actor, access: Access) -> Result<()> {
         let namespace = match access {
             Access::Use if !entry.details.bound => OPEN_NAMESPACE,
@@ -30,11 +30,15 @@ impl RefCache {
             Access::Read | Access::Receive => check(Permission::READ),
             Access::Delete => check(Permission::DELETE),
             Access::Use => match check(Permission::READ) {
-                Err(error)
-                    if error.kind() == ErrorKind::PermissionDenied
+                Err(denied)
+                    if denied.kind() == ErrorKind::PermissionDenied
                         && self.parts.settings.resolve_requires == ResolveRequires::Execute =>
                 {
-                    check(Permission::EXECUTE)
+                    // what is said of a denial is what the actor lacks most: the right to see
+                    check(Permission::EXECUTE).map_err(|error| match error.kind() {
+                        ErrorKind::PermissionDenied => denied,
+                        _ => error,
+                    })
                 }
                 outcome => outcome,
             },
@@ -44,7 +48,7 @@ impl RefCache {
     /// The preview or page of an entry that the options ask for.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`] for a page below 1; what user-written parts failed with.
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a page below 1; what user-written parts failed with.
     pub(crate) fn view(&self, entry: &Entry, options: &GetOptions<'_>) -> Result<Arc<PreviewResult>> {
         for (name, number) in [("page", options.page), ("page_size", options.page_size)] {
             if number == Some(0) {

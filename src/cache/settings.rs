@@ -57,7 +57,7 @@ pub struct NamespaceRule {
 }
 
 impl NamespaceRule {
-    /// A rule for the namespaces that this pattern (`*`, `?`, `[seq]`) or name matches.
+    /// A rule for one namespace, or for all that a pattern (`*`, `?`, `[seq]`) matches.
     pub fn new(pattern: &str) -> Self {
         Self { pattern: Glob::new(pattern), ttl: Ttl::Default, policy: None }
     }

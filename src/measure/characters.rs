@@ -21,6 +21,10 @@ impl SizeMeasurer for CharacterMeasurer {
     fn measure(&self, excerpt: &Excerpt) -> Result<usize> {
         Ok(excerpt.chars())
     }
+
+    fn unit(&self) -> Option<&'static str> {
+        Some("characters")
+    }
 }
 
 /// A tokenizer that only estimates: one token for so many characters, rounded up.

@@ -65,6 +65,24 @@ pub trait SizeMeasurer: Send + Sync {
     fn fits(&self, excerpt: &Excerpt, limit: usize) -> Result<bool> {
         self.measure(excerpt).map(|size| size <= limit)
     }
+
+    /// A name of the unit under which sizes may be remembered: equal names, equal sizes of equal
+    /// texts, always. `None` where that is not known.
+    fn unit(&self) -> Option<&'static str> {
+        None
+    }
+}
+
+/// What measures where nothing else is said.
+#[cfg(feature = "tokens")]
+pub fn default_measurer() -> Arc<dyn SizeMeasurer> {
+    Arc::new(TokenMeasurer::new(Encoding::o200k_base()))
+}
+
+/// What measures where nothing else is said.
+#[cfg(not(feature = "tokens"))]
+pub fn default_measurer() -> Arc<dyn SizeMeasurer> {
+    Arc::new(CharacterMeasurer)
 }
 
 /// Hands every method of [`Tokenizer`] on, so that none falls back to its slower default.

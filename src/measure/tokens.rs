@@ -47,6 +47,10 @@ impl<T: Tokenizer> TokenMeasurer<T> {
 }
 
 impl<T: Tokenizer> SizeMeasurer for TokenMeasurer<T> {
+    fn unit(&self) -> Option<&'static str> {
+        self.tokenizer.additive()
+    }
+
     fn measure(&self, excerpt: &Excerpt) -> Result<usize> {
         let Some(unit) = self.tokenizer.additive() else {
             return self.tokenizer.count_tokens(&excerpt.text());

@@ -89,6 +89,11 @@ pub trait PreviewGenerator: Send + Sync {
     /// # Errors
     /// [`crate::ErrorKind::InvalidArgument`] for a page that cannot be, and what the measurer fails with.
     fn generate(&self, request: &PreviewRequest<'_>) -> Result<PreviewResult>;
+
+    /// The strategy, if this is the generator that this crate has for it.
+    fn strategy(&self) -> Option<PreviewStrategy> {
+        None
+    }
 }
 
 /// The generator that this crate has for a strategy.

@@ -25,6 +25,10 @@ const MOST: usize = u32::MAX as usize;
 pub struct PaginateGenerator;
 
 impl PreviewGenerator for PaginateGenerator {
+    fn strategy(&self) -> Option<PreviewStrategy> {
+        Some(PreviewStrategy::Paginate)
+    }
+
     fn generate(&self, request: &PreviewRequest<'_>) -> Result<PreviewResult> {
         let page = checked("page", request.page)?.unwrap_or(1);
         let page_size = checked("page_size", request.page_size)?;

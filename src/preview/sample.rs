@@ -18,6 +18,10 @@ use crate::value::{Container, Kind, Node};
 pub struct SampleGenerator;
 
 impl PreviewGenerator for SampleGenerator {
+    fn strategy(&self) -> Option<PreviewStrategy> {
+        Some(PreviewStrategy::Sample)
+    }
+
     fn generate(&self, request: &PreviewRequest<'_>) -> Result<PreviewResult> {
         let document = request.document;
         let size = request.whole_size()?;

@@ -27,6 +27,10 @@ const BEGINNING: usize = 400;
 pub struct SummaryGenerator;
 
 impl PreviewGenerator for SummaryGenerator {
+    fn strategy(&self) -> Option<PreviewStrategy> {
+        Some(PreviewStrategy::Summary)
+    }
+
     fn generate(&self, request: &PreviewRequest<'_>) -> Result<PreviewResult> {
         let document = request.document;
         let size = request.whole_size()?;

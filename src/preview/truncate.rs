@@ -13,6 +13,10 @@ use crate::value::{Kind, Node};
 pub struct TruncateGenerator;
 
 impl PreviewGenerator for TruncateGenerator {
+    fn strategy(&self) -> Option<PreviewStrategy> {
+        Some(PreviewStrategy::Truncate)
+    }
+
     fn generate(&self, request: &PreviewRequest<'_>) -> Result<PreviewResult> {
         let document = request.document;
         let node = match document.kind() {
