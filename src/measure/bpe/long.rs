@@ -114,7 +114,8 @@ impl Heap {
     ) {
         let bytes = &piece[window.clone()];
         let end = bytes.len();
-        let rank = |start: usize, end: usize| vocabulary.rank(&bytes[start..end]).unwrap_or(NO_RANK);
+        let rank =
+            |start: usize, end: usize| vocabulary.rank(&bytes[start..end]).unwrap_or(NO_RANK);
         self.nodes.clear();
         self.nodes.extend((0..=end).map(|i| Node {
             previous: i.saturating_sub(1) as u32,
@@ -176,7 +177,8 @@ impl Heap {
         let previous = self.nodes[node.previous as usize].pair;
         let next = self.nodes[node.next as usize].pair;
         if (previous > node.pair || at == 0) && next >= node.pair {
-            self.merges.push(Reverse(u64::from(node.pair) << 32 | at as u64));
+            self.merges
+                .push(Reverse(u64::from(node.pair) << 32 | at as u64));
         }
     }
 
@@ -190,6 +192,73 @@ impl Heap {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    fn vocabulary() -> &'static Vocabulary {
+        &crate::measure::Encoding::cl100k_base().vocabulary
+    }
+
+    /// Merges in one window: no seams to get wrong.
+    fn in_one(piece: &[u8]) -> Vec<u32> {
+        let mut seams = Vec::new();
+        Heap::default().merge(vocabulary(), piece, 0..piece.len(), &mut seams);
+        seams[1..].to_vec()
+    }
+
+    /// Merges by the definition: again and again the leftmost pair of the lowest rank.
+    fn by_definition(piece: &[u8]) -> Vec<u32> {
+        let mut seams: Vec<usize> = (0..=piece.len()).collect();
+        loop {
+            let pairs = seams.windows(3).enumerate();
+            let ranked = pairs.filter_map(|(i, pair)| {
+                let rank = vocabulary().rank(&piece[pair[0]..pair[2]])?;
+                Some((rank, i))
+            });
+            match ranked.min() {
+                Some((_, i)) => seams.remove(i + 1),
+                None => break,
+            };
+        }
+        seams[1..].iter().map(|seam| *seam as u32).collect()
+    }
+
+    fn pieces() -> impl Strategy<Value = Vec<u8>> {
+        let part = (
+            prop_oneof!["[a-e]{1,9}", "[a-z]{1,40}", "[ =.-]{1,6}", "\\PC{1,9}"],
+            1..90usize,
+        );
+        prop::collection::vec(part, 1..12).prop_map(|parts| {
+            parts
+                .iter()
+                .map(|(part, times)| part.repeat(*times))
+                .collect::<String>()
+                .into()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn the_heap_merges_by_the_definition(mut piece in pieces()) {
+            piece.truncate(300);
+            prop_assert_eq!(in_one(&piece), by_definition(&piece));
+        }
+
+        #[test]
+        fn windows_change_nothing(piece in pieces(), size in OVERLAP + 1..1000) {
+            let (mut heap, mut ends) = (Heap::default(), Vec::new());
+            if merge_windows(vocabulary(), &piece, usize::MAX, size, &mut heap, &mut ends) {
+                prop_assert_eq!(ends, in_one(&piece));
+            }
+        }
+    }
+
+    #[test]
+    fn merging_stops_behind_the_limit() {
+        let piece = b"abcdefgh".repeat(100_000);
+        let (mut heap, mut ends) = (Heap::default(), Vec::new());
+        merge(vocabulary(), &piece, 10, &mut heap, &mut ends);
+        assert!((11..3 * WINDOW).contains(&ends.len()));
+    }
 
     #[test]
     fn a_token_in_common_has_both_its_seams_in_common() {

@@ -76,7 +76,8 @@ impl Merger {
                 parts[i - 1].pair = pair_rank(parts, i - 1);
             }
         }
-        self.ends.extend(parts.iter().skip(1).map(|part| part.start));
+        self.ends
+            .extend(parts.iter().skip(1).map(|part| part.start));
         self.ends.push(end as u32);
     }
 }
