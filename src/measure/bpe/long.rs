@@ -25,7 +25,7 @@ pub(super) fn merge(
     piece: &[u8],
     limit: usize,
     heap: &mut Heap,
-    ends: &mut Vec<u32>,
+    ends: &mut Vec<usize>,
 ) {
     let mut window = WINDOW;
     while !merge_windows(vocabulary, piece, limit, window, heap, ends) {
@@ -41,21 +41,21 @@ fn merge_windows(
     limit: usize,
     size: usize,
     heap: &mut Heap,
-    ends: &mut Vec<u32>,
+    ends: &mut Vec<usize>,
 ) -> bool {
     // each window is a list of seams; those of `window` up to number `settled` are in `ends` already
     let (mut window, mut next, mut settled) = (Vec::new(), Vec::new(), 0);
     let (mut start, mut until) = (0, piece.len().min(size));
     heap.merge(vocabulary, piece, start..until, &mut window);
     while until < piece.len() && ends.len() <= limit {
-        let edge = (until - OVERLAP) as u32;
+        let edge = until - OVERLAP;
         let back = window.partition_point(|seam| *seam < edge);
-        let from = window[back] as usize;
+        let from = window[back];
         let text = from..piece.len().min(from + size);
         next.clear();
         if piece[text.clone()] == piece[start..until] {
             // a run, or anything else that repeats itself: the same seams again
-            next.extend(window.iter().map(|seam| seam + (from - start) as u32));
+            next.extend(window.iter().map(|seam| seam + (from - start)));
         } else {
             heap.merge(vocabulary, piece, text.clone(), &mut next);
         }
@@ -72,7 +72,7 @@ fn merge_windows(
 }
 
 /// Where in both lists of seams the same token begins.
-fn common_token(here: &[u32], there: &[u32]) -> Option<(usize, usize)> {
+fn common_token(here: &[usize], there: &[usize]) -> Option<(usize, usize)> {
     let (mut i, mut j) = (0, 0);
     while i + 1 < here.len() && j + 1 < there.len() {
         if here[i..i + 2] == there[j..j + 2] {
@@ -110,7 +110,7 @@ impl Heap {
         vocabulary: &Vocabulary,
         piece: &[u8],
         window: Range<usize>,
-        seams: &mut Vec<u32>,
+        seams: &mut Vec<usize>,
     ) {
         let bytes = &piece[window.clone()];
         let end = bytes.len();
@@ -161,10 +161,10 @@ impl Heap {
         }
         let mut at = 0;
         while at < end {
-            seams.push((window.start + at) as u32);
+            seams.push(window.start + at);
             at = self.nodes[at].next as usize;
         }
-        seams.push(window.end as u32);
+        seams.push(window.end);
     }
 
     /// Puts the pair that starts here into the heap if it goes before those beside it.
@@ -199,14 +199,14 @@ mod tests {
     }
 
     /// Merges in one window: no seams to get wrong.
-    fn in_one(piece: &[u8]) -> Vec<u32> {
+    fn in_one(piece: &[u8]) -> Vec<usize> {
         let mut seams = Vec::new();
         Heap::default().merge(vocabulary(), piece, 0..piece.len(), &mut seams);
         seams[1..].to_vec()
     }
 
     /// Merges by the definition: again and again the leftmost pair of the lowest rank.
-    fn by_definition(piece: &[u8]) -> Vec<u32> {
+    fn by_definition(piece: &[u8]) -> Vec<usize> {
         let mut seams: Vec<usize> = (0..=piece.len()).collect();
         loop {
             let pairs = seams.windows(3).enumerate();
@@ -219,7 +219,7 @@ mod tests {
                 None => break,
             };
         }
-        seams[1..].iter().map(|seam| *seam as u32).collect()
+        seams.split_off(1)
     }
 
     fn pieces() -> impl Strategy<Value = Vec<u8>> {

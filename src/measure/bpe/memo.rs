@@ -34,7 +34,9 @@ pub(super) struct Key {
 impl Memo {
     pub(super) fn new() -> Self {
         Self {
-            places: vec![[0; 2]; PLACES].try_into().expect("a vector of so many"),
+            places: vec![[0; 2]; PLACES]
+                .try_into()
+                .expect("a vector of so many"),
         }
     }
 

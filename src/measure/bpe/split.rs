@@ -93,7 +93,11 @@ fn run(text: &str, mut at: usize, wanted: classes::Classes) -> usize {
 fn lowercase_ascii(text: &str, mut at: usize) -> usize {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
     const HIGH: u64 = ONES << 7;
-    while let Some(chunk) = text.as_bytes().get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+    while let Some(chunk) = text
+        .as_bytes()
+        .get(at..)
+        .and_then(|rest| rest.first_chunk::<8>())
+    {
         let chunk = u64::from_le_bytes(*chunk);
         // the high bit of each byte: ASCII, at least `a`, not more than `z`
         let low = chunk & !HIGH;
