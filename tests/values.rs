@@ -229,7 +229,9 @@ fn survives(text: &str) {
     assert!(document.text().is_ascii());
     assert_eq!(parsed(document.text()).text(), document.text());
     let value: Value = document.deserialize().unwrap();
-    if let Ok(expected) = serde_json::from_str::<Value>(text) {
+    // serde_json reads the integer -0 as a float
+    let independent = serde_json::from_str::<Value>(text);
+    if let (Ok(expected), false) = (independent, text.contains("-0")) {
         assert_eq!(value, expected);
     }
 }
