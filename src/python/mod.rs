@@ -4,6 +4,7 @@ mod access;
 mod backend;
 mod cache;
 mod clock;
+mod contains_refs;
 mod copy;
 mod decode;
 mod entry;
@@ -26,6 +27,8 @@ mod _core {
     use super::backend::MemoryStore;
     #[pymodule_export]
     use super::cache::{Cache, Never};
+    #[pymodule_export]
+    use super::contains_refs::contains_refs;
     #[pymodule_export]
     use super::fingerprint::{Unkeyable, fingerprint, identity_of};
     #[pymodule_export]

@@ -4,9 +4,11 @@
 //! identity while it lives; what has neither cannot be part of a key.
 
 mod identity;
+pub(super) mod kinds;
 mod objects;
 mod sink;
 mod tables;
+mod watched;
 
 use pyo3::prelude::*;
 use pyo3::types::{
