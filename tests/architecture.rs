@@ -34,7 +34,13 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
 
 fn module_of(path: &Path) -> String {
     let relative = path.strip_prefix(root()).unwrap();
-    let first = relative.components().next().unwrap().as_os_str().to_string_lossy().into_owned();
+    let first = relative
+        .components()
+        .next()
+        .unwrap()
+        .as_os_str()
+        .to_string_lossy()
+        .into_owned();
     first.trim_end_matches(".rs").to_owned()
 }
 
@@ -49,14 +55,21 @@ fn layer(module: &str) -> Option<usize> {
 /// Lines of code, without comments and documentation.
 fn code(path: &Path) -> Vec<String> {
     let text = fs::read_to_string(path).unwrap();
-    text.lines().map(str::trim).filter(|line| !line.starts_with("//")).map(str::to_owned).collect()
+    text.lines()
+        .map(str::trim)
+        .filter(|line| !line.starts_with("//"))
+        .map(str::to_owned)
+        .collect()
 }
 
 #[test]
 fn every_module_has_its_layer() {
     for path in sources(&root()) {
         let module = module_of(&path);
-        assert!(module == "lib" || layer(&module).is_some(), "{module} has no layer");
+        assert!(
+            module == "lib" || layer(&module).is_some(),
+            "{module} has no layer"
+        );
     }
 }
 
@@ -67,9 +80,16 @@ fn modules_use_only_what_stands_below_them() {
         let Some(own) = layer(&module) else { continue };
         for line in code(&path) {
             for used in line.split("crate::").skip(1) {
-                let used: String = used.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+                let used: String = used
+                    .chars()
+                    .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
+                    .collect();
                 let Some(other) = layer(&used) else { continue };
-                assert!(used == module || other < own, "{} uses crate::{used}: {line}", path.display());
+                assert!(
+                    used == module || other < own,
+                    "{} uses crate::{used}: {line}",
+                    path.display()
+                );
             }
         }
     }
@@ -77,7 +97,10 @@ fn modules_use_only_what_stands_below_them() {
 
 #[test]
 fn only_the_python_folder_knows_python() {
-    for path in sources(&root()).into_iter().filter(|path| module_of(path) != "python") {
+    for path in sources(&root())
+        .into_iter()
+        .filter(|path| module_of(path) != "python")
+    {
         for line in code(&path) {
             assert!(!line.contains("pyo3"), "{}: {line}", path.display());
         }
@@ -86,7 +109,10 @@ fn only_the_python_folder_knows_python() {
 
 #[test]
 fn only_the_clock_looks_at_the_wall() {
-    for path in sources(&root()).into_iter().filter(|path| module_of(path) != "clock") {
+    for path in sources(&root())
+        .into_iter()
+        .filter(|path| module_of(path) != "clock")
+    {
         for line in code(&path) {
             assert!(!line.contains("SystemTime::"), "{}: {line}", path.display());
         }
@@ -95,9 +121,19 @@ fn only_the_clock_looks_at_the_wall() {
 
 #[test]
 fn pure_modules_neither_wait_nor_read_nor_write() {
-    for path in sources(&root()).into_iter().filter(|path| PURE.contains(&&*module_of(path))) {
+    for path in sources(&root())
+        .into_iter()
+        .filter(|path| PURE.contains(&&*module_of(path)))
+    {
         for line in code(&path) {
-            for effect in ["async fn", ".await", "std::fs", "std::net", "std::thread::spawn", "Instant::now"] {
+            for effect in [
+                "async fn",
+                ".await",
+                "std::fs",
+                "std::net",
+                "std::thread::spawn",
+                "Instant::now",
+            ] {
                 assert!(!line.contains(effect), "{}: {line}", path.display());
             }
         }

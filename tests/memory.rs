@@ -12,19 +12,42 @@ const NOW: f64 = 1_000.0;
 fn entry(namespace: &str, expires_at: Option<f64>) -> Arc<Entry> {
     let document = Document::from_serialize(&[1, 2, 3]).unwrap();
     let value = Value::Document(Arc::new(document));
-    Arc::new(Entry::new(value, namespace.into(), Arc::new(AccessPolicy::default()), NOW, expires_at, Details::default()))
+    Arc::new(Entry::new(
+        value,
+        namespace.into(),
+        Arc::new(AccessPolicy::default()),
+        NOW,
+        expires_at,
+        Details::default(),
+    ))
 }
 
 fn name(namespace: &str, key: &str) -> KeyName {
-    KeyName { cache: "c".into(), namespace: namespace.into(), key: key.into() }
+    KeyName {
+        cache: "c".into(),
+        namespace: namespace.into(),
+        key: key.into(),
+    }
 }
 
 async fn put(backend: &MemoryBackend, id: &str, namespace: &str, expires_at: Option<f64>) {
-    backend.put(id, entry(namespace, expires_at), PutOptions::default()).await.unwrap();
+    backend
+        .put(id, entry(namespace, expires_at), PutOptions::default())
+        .await
+        .unwrap();
 }
 
 async fn ids(backend: &MemoryBackend, namespace: Option<&str>) -> Vec<String> {
-    let ids = backend.keys(Scope { cache: None, namespace }, NOW).await.unwrap();
+    let ids = backend
+        .keys(
+            Scope {
+                cache: None,
+                namespace,
+            },
+            NOW,
+        )
+        .await
+        .unwrap();
     ids.iter().map(ToString::to_string).collect()
 }
 
@@ -52,7 +75,10 @@ async fn an_expired_entry_is_absent_at_once_and_gone_after_a_purge() {
     put(&backend, "c:1", "public", Some(NOW + 1.0)).await;
     assert!(backend.get("c:1", NOW + 0.9).await.unwrap().is_some());
     assert!(backend.get("c:1", NOW + 1.0).await.unwrap().is_none());
-    assert_eq!((backend.purge(NOW + 1.0).await.unwrap(), backend.len()), (1, 0));
+    assert_eq!(
+        (backend.purge(NOW + 1.0).await.unwrap(), backend.len()),
+        (1, 0)
+    );
 }
 
 #[tokio::test]
@@ -106,12 +132,34 @@ async fn the_limit_holds_over_many_writes_and_nothing_else_grows() {
     let backend = MemoryBackend::with_limit(10).unwrap();
     for i in 0..10_000 {
         let key = name("public", &format!("key {i}"));
-        let options = PutOptions { name: Some(&key), retire_at: None };
-        backend.put(&format!("c:{i}"), entry("public", Some(NOW + f64::from(i))), options).await.unwrap();
+        let options = PutOptions {
+            name: Some(&key),
+            retire_at: None,
+        };
+        backend
+            .put(
+                &format!("c:{i}"),
+                entry("public", Some(NOW + f64::from(i))),
+                options,
+            )
+            .await
+            .unwrap();
         assert!(backend.len() <= 10);
     }
-    assert!(backend.find(&name("public", "key 0"), NOW).await.unwrap().is_none());
-    assert!(backend.find(&name("public", "key 9999"), NOW).await.unwrap().is_some());
+    assert!(
+        backend
+            .find(&name("public", "key 0"), NOW)
+            .await
+            .unwrap()
+            .is_none()
+    );
+    assert!(
+        backend
+            .find(&name("public", "key 9999"), NOW)
+            .await
+            .unwrap()
+            .is_some()
+    );
 }
 
 #[tokio::test]
@@ -119,8 +167,14 @@ async fn a_name_leads_to_the_latest_entry_and_the_former_one_retires() {
     let backend = MemoryBackend::new();
     let key = name("public", "k");
     for id in ["c:1", "c:2"] {
-        let options = PutOptions { name: Some(&key), retire_at: Some(NOW + 60.0) };
-        backend.put(id, entry("public", None), options).await.unwrap();
+        let options = PutOptions {
+            name: Some(&key),
+            retire_at: Some(NOW + 60.0),
+        };
+        backend
+            .put(id, entry("public", None), options)
+            .await
+            .unwrap();
     }
     assert_eq!(&*backend.find(&key, NOW).await.unwrap().unwrap().0, "c:2");
     assert!(backend.get("c:1", NOW + 59.0).await.unwrap().is_some());
@@ -133,7 +187,17 @@ async fn removing_a_former_entry_leaves_the_name_alone() {
     let backend = MemoryBackend::new();
     let key = name("public", "k");
     for id in ["c:1", "c:2"] {
-        backend.put(id, entry("public", None), PutOptions { name: Some(&key), retire_at: None }).await.unwrap();
+        backend
+            .put(
+                id,
+                entry("public", None),
+                PutOptions {
+                    name: Some(&key),
+                    retire_at: None,
+                },
+            )
+            .await
+            .unwrap();
     }
     assert!(backend.delete("c:1").await.unwrap());
     assert!(backend.find(&key, NOW).await.unwrap().is_some());
@@ -147,20 +211,56 @@ async fn names_of_different_namespaces_do_not_meet() {
     let backend = MemoryBackend::new();
     for (id, namespace) in [("c:1", "a"), ("c:2", "b"), ("c:3", "c")] {
         let key = name(namespace, "k");
-        backend.put(id, entry(namespace, None), PutOptions { name: Some(&key), retire_at: None }).await.unwrap();
+        backend
+            .put(
+                id,
+                entry(namespace, None),
+                PutOptions {
+                    name: Some(&key),
+                    retire_at: None,
+                },
+            )
+            .await
+            .unwrap();
     }
-    assert_eq!(&*backend.find(&name("b", "k"), NOW).await.unwrap().unwrap().0, "c:2");
-    assert_eq!(backend.find_everywhere("c", "k", NOW).await.unwrap().len(), 3);
-    assert!(backend.find_everywhere("d", "k", NOW).await.unwrap().is_empty());
+    assert_eq!(
+        &*backend.find(&name("b", "k"), NOW).await.unwrap().unwrap().0,
+        "c:2"
+    );
+    assert_eq!(
+        backend.find_everywhere("c", "k", NOW).await.unwrap().len(),
+        3
+    );
+    assert!(
+        backend
+            .find_everywhere("d", "k", NOW)
+            .await
+            .unwrap()
+            .is_empty()
+    );
 }
 
 #[tokio::test]
 async fn clearing_touches_one_cache_and_one_namespace() {
     let backend = MemoryBackend::new();
-    for (id, namespace) in [("c:1", "org"), ("c:2", "org:acme"), ("d:1", "org"), ("cc:1", "org")] {
+    for (id, namespace) in [
+        ("c:1", "org"),
+        ("c:2", "org:acme"),
+        ("d:1", "org"),
+        ("cc:1", "org"),
+    ] {
         put(&backend, id, namespace, None).await;
     }
-    assert_eq!(backend.clear(Scope { cache: Some("c"), namespace: Some("org") }).await.unwrap(), 1);
+    assert_eq!(
+        backend
+            .clear(Scope {
+                cache: Some("c"),
+                namespace: Some("org")
+            })
+            .await
+            .unwrap(),
+        1
+    );
     assert_eq!(ids(&backend, None).await, ["c:2", "d:1", "cc:1"]);
     assert_eq!(backend.clear(Scope::default()).await.unwrap(), 3);
 }
@@ -172,7 +272,9 @@ async fn threads_meet_without_losing_entries() {
         .map(|worker| {
             let backend = backend.clone();
             std::thread::spawn(move || {
-                let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+                let runtime = tokio::runtime::Builder::new_current_thread()
+                    .build()
+                    .unwrap();
                 runtime.block_on(async {
                     for i in 0..1_000 {
                         let id = format!("c:{worker}-{i}");
@@ -186,6 +288,8 @@ async fn threads_meet_without_losing_entries() {
             })
         })
         .collect();
-    workers.into_iter().for_each(|worker| worker.join().unwrap());
+    workers
+        .into_iter()
+        .for_each(|worker| worker.join().unwrap());
     assert_eq!(ids(&backend, None).await.len(), 4_000);
 }

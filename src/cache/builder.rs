@@ -19,8 +19,8 @@ use crate::reference::CacheName;
 /// let cache = RefCache::builder("weather")
 ///     .preview(PreviewConfig::new(500, PreviewStrategy::Summary)?)
 ///     .default_ttl(Some(900.0))
-///     .namespace(NamespaceRule::new("session:*").ttl(Ttl::Seconds(60.0)))
-///     .namespace(NamespaceRule::new(Namespace::PUBLIC))
+///     .namespace(NamespaceRule::new("session:*".parse()?).ttl(Ttl::Seconds(60.0)))
+///     .namespace(NamespaceRule::new(Namespace::public()))
 ///     .build()?;
 /// # Ok::<(), mcp_refcache::Error>(())
 /// ```
@@ -170,7 +170,7 @@ impl Builder {
             (Some(backend), None) => backend,
             (None, limit) => Arc::new(MemoryBackend::assembled(limit, Arc::clone(&clock))?),
         };
-        let checker = self.checker.unwrap_or_else(|| Arc::new(DefaultPermissionChecker::default()));
+        let checker = self.checker.unwrap_or_else(|| Arc::new(<DefaultPermissionChecker>::default()));
         let measurer = self.measurer.unwrap_or_else(crate::measure::default_measurer);
         let parts = Parts { name, backend, clock, checker, measurer, generator: self.generator, settings };
         Ok(RefCache { parts: Arc::new(parts) })

@@ -7,7 +7,7 @@ use super::settings::ResolveRequires;
 use super::RefCache;
 use crate::access::{Actor, Permission};
 use crate::entry::{Entry, ViewKey};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::measure::SizeMeasurer;
 use crate::preview::{PreviewGenerator, PreviewRequest, PreviewResult, PreviewStrategy, default_generator};
 
@@ -18,25 +18,20 @@ impl RefCache {
     /// Whether the actor may do that with the entry. Every path asks here.
     ///
     /// # Errors
-    /// [`ErrorKind::PermissionDenied`], or what a user-written checker failed with.
+    /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied), or what a user-written checker failed with.
     pub(crate) fn authorize(&self, entry: &Entry, actor: &dyn Actor, access: Access) -> Result<()> {
         let namespace = match access {
             Access::Use if !entry.details.bound => OPEN_NAMESPACE,
             Access::Receive => OPEN_NAMESPACE,
             _ => &entry.namespace,
         };
-        let check = |permission| self.parts.checker.check(&*entry.policy, permission, actor, namespace);
+        let (checker, policy) = (&self.parts.checker, &*entry.policy);
         match access {
-            Access::Read | Access::Receive => check(Permission::READ),
-            Access::Delete => check(Permission::DELETE),
-            Access::Use => match check(Permission::READ) {
-                Err(error)
-                    if error.kind() == ErrorKind::PermissionDenied
-                        && self.parts.settings.resolve_requires == ResolveRequires::Execute =>
-                {
-                    check(Permission::EXECUTE)
-                }
-                outcome => outcome,
+            Access::Read | Access::Receive => checker.check(policy, Permission::READ, actor, namespace),
+            Access::Delete => checker.check(policy, Permission::DELETE, actor, namespace),
+            Access::Use => match self.parts.settings.resolve_requires {
+                ResolveRequires::Execute => checker.check_use(policy, actor, namespace),
+                ResolveRequires::Read => checker.check(policy, Permission::READ, actor, namespace),
             },
         }
     }
@@ -44,7 +39,7 @@ impl RefCache {
     /// The preview or page of an entry that the options ask for.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`] for a page below 1; what user-written parts failed with.
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a page below 1; what user-written parts failed with.
     pub(crate) fn view(&self, entry: &Entry, options: &GetOptions<'_>) -> Result<Arc<PreviewResult>> {
         for (name, number) in [("page", options.page), ("page_size", options.page_size)] {
             if number == Some(0) {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::options::Ttl;
-use crate::access::{AccessPolicy, Glob, PolicySource};
+use crate::access::{AccessPolicy, Namespace, PolicySource};
 use crate::error::{Error, Result};
 use crate::preview::PreviewStrategy;
 
@@ -51,15 +51,15 @@ pub enum ResolveRequires {
 /// What holds for the namespaces that a pattern matches (`session:*`).
 #[derive(Clone)]
 pub struct NamespaceRule {
-    pattern: Glob,
+    pattern: Namespace,
     ttl: Ttl,
     policy: Option<Arc<dyn PolicySource>>,
 }
 
 impl NamespaceRule {
-    /// A rule for the namespaces that this pattern (`*`, `?`, `[seq]`) or name matches.
-    pub fn new(pattern: &str) -> Self {
-        Self { pattern: Glob::new(pattern), ttl: Ttl::Default, policy: None }
+    /// A rule for one namespace, or for all that a pattern (`session:*`) covers.
+    pub fn new(pattern: Namespace) -> Self {
+        Self { pattern, ttl: Ttl::Default, policy: None }
     }
 
     /// How long entries live there unless the call says otherwise.
@@ -123,7 +123,7 @@ impl Settings {
     /// The rule that says most about a namespace: its own name before any pattern, a longer
     /// pattern before a shorter one.
     fn rules_for<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = &'a NamespaceRule> {
-        let mut matching: Vec<_> = self.rules.iter().chain(&self.declared).filter(|rule| rule.pattern.matches(namespace)).collect();
+        let mut matching: Vec<_> = self.rules.iter().chain(&self.declared).filter(|rule| rule.pattern.covers(namespace)).collect();
         matching.sort_by_key(|rule| (rule.pattern() != namespace, std::cmp::Reverse(rule.pattern().len())));
         matching.into_iter()
     }
@@ -133,7 +133,7 @@ impl Settings {
     /// # Errors
     /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument), listing the declared ones.
     pub fn check_namespace(&self, namespace: &str) -> Result<()> {
-        if self.declared.is_empty() || self.declared.iter().any(|rule| rule.pattern.matches(namespace)) {
+        if self.declared.is_empty() || self.declared.iter().any(|rule| rule.pattern.covers(namespace)) {
             return Ok(());
         }
         let declared: Vec<_> = self.declared.iter().map(NamespaceRule::pattern).collect();

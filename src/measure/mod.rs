@@ -1,7 +1,19 @@
 //! How large something is: characters or tokens of its JSON text.
 
+#[cfg(feature = "tokens")]
+mod bpe;
+mod characters;
+mod tokens;
+
+use std::sync::Arc;
+
 use crate::error::Result;
 use crate::value::Excerpt;
+
+#[cfg(feature = "tokens")]
+pub use bpe::{Encoding, encoding_for_model};
+pub use characters::{CharacterFallback, CharacterMeasurer};
+pub use tokens::TokenMeasurer;
 
 /// Splits text into tokens of a model's vocabulary.
 pub trait Tokenizer: Send + Sync {
@@ -53,4 +65,52 @@ pub trait SizeMeasurer: Send + Sync {
     fn fits(&self, excerpt: &Excerpt, limit: usize) -> Result<bool> {
         self.measure(excerpt).map(|size| size <= limit)
     }
+
+    /// A name of the unit under which sizes may be remembered: equal names, equal sizes of equal
+    /// texts, always. `None` where that is not known.
+    fn unit(&self) -> Option<&'static str> {
+        None
+    }
 }
+
+/// What measures where nothing else is said.
+#[cfg(feature = "tokens")]
+pub fn default_measurer() -> Arc<dyn SizeMeasurer> {
+    Arc::new(TokenMeasurer::new(Encoding::o200k_base()))
+}
+
+/// What measures where nothing else is said.
+#[cfg(not(feature = "tokens"))]
+pub fn default_measurer() -> Arc<dyn SizeMeasurer> {
+    Arc::new(CharacterMeasurer)
+}
+
+/// Hands every method of [`Tokenizer`] on, so that none falls back to its slower default.
+macro_rules! hand_on_tokenizer {
+    ($pointer:ty) => {
+        impl<T: Tokenizer + ?Sized> Tokenizer for $pointer {
+            fn model_name(&self) -> &str {
+                (**self).model_name()
+            }
+
+            fn encode(&self, text: &str) -> Result<Vec<u32>> {
+                (**self).encode(text)
+            }
+
+            fn count_tokens(&self, text: &str) -> Result<usize> {
+                (**self).count_tokens(text)
+            }
+
+            fn count_up_to(&self, text: &str, limit: usize) -> Result<Option<usize>> {
+                (**self).count_up_to(text, limit)
+            }
+
+            fn additive(&self) -> Option<&'static str> {
+                (**self).additive()
+            }
+        }
+    };
+}
+
+hand_on_tokenizer!(&T);
+hand_on_tokenizer!(Arc<T>);

@@ -8,6 +8,7 @@ mod copy;
 mod decode;
 mod entry;
 mod error;
+mod fingerprint;
 mod measure;
 mod preview;
 mod resolve;
@@ -25,6 +26,8 @@ mod _core {
     use super::backend::MemoryStore;
     #[pymodule_export]
     use super::cache::{Cache, Never};
+    #[pymodule_export]
+    use super::fingerprint::{Unkeyable, fingerprint, identity_of};
     #[pymodule_export]
     use super::measure::{Encoding, count_characters, count_tokens, json_text};
     #[pymodule_export]

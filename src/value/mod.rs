@@ -8,6 +8,7 @@ pub(crate) mod literal;
 mod mismatch;
 mod notes;
 mod parse;
+mod reader;
 pub(crate) mod scan;
 mod ser;
 mod stored;

@@ -68,10 +68,10 @@ impl<'t> Parser<'t> {
 
     /// One turn per value: what begins it, then the brackets that close behind it.
     fn whole(mut self) -> Result<String> {
-        self.gap("");
+        self.no_blank();
         loop {
             let begun = self.value()?;
-            self.gap("");
+            self.no_blank();
             if begun {
                 if self.peek() != Some(self.closing()) {
                     self.key()?;
@@ -86,7 +86,7 @@ impl<'t> Parser<'t> {
                 break;
             }
             self.byte(b',', "a comma or a closing bracket")?;
-            self.gap(" ");
+            self.one_blank();
             self.key()?;
         }
         if self.at < self.text.len() {
@@ -118,13 +118,22 @@ impl<'t> Parser<'t> {
             }
             Some(b'"') => self.string()?,
             Some(b'-' | b'0'..=b'9') => self.number()?,
-            _ => {
-                let words = ["null", "true", "false", "NaN", "Infinity"];
-                let word = words.into_iter().find(|word| self.rest().starts_with(word));
-                self.at += word.ok_or_else(|| self.expected("a value"))?.len();
-            }
+            Some(b't') => self.word("true")?,
+            Some(b'f') => self.word("false")?,
+            Some(b'n') => self.word("null")?,
+            Some(b'N') => self.word("NaN")?,
+            Some(b'I') => self.word("Infinity")?,
+            _ => return Err(self.expected("a value")),
         }
         Ok(false)
+    }
+
+    fn word(&mut self, word: &'static str) -> Result<()> {
+        if !self.rest().starts_with(word) {
+            return Err(self.expected("a value"));
+        }
+        self.at += word.len();
+        Ok(())
     }
 
     /// The key and colon that stand before a value in a dict; nothing in a list.
@@ -141,9 +150,9 @@ impl<'t> Parser<'t> {
             self.flush(); // a key must not be half copied, see `written_text`
         }
         self.keys.push(start..self.written());
-        self.gap("");
+        self.no_blank();
         self.byte(b':', "a colon")?;
-        self.gap(" ");
+        self.one_blank();
         Ok(())
     }
 
@@ -162,6 +171,13 @@ impl<'t> Parser<'t> {
             }
         }
         Ok(())
+    }
+
+    /// A character that the output needs an escape for.
+    fn escaped_now(&mut self) {
+        if let Some(c) = self.rest().chars().next() {
+            self.replace(c.len_utf8(), |out| write::escaped(c, out));
+        }
     }
 
     fn escape(&mut self) -> Result<()> {
@@ -246,16 +262,26 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// Whitespace, which must be `wanted` in the output.
-    fn gap(&mut self, wanted: &str) {
-        let rest = self.rest().as_bytes();
-        let blank = |b: &u8| matches!(b, b' ' | b'\t' | b'\n' | b'\r');
-        let found = rest.iter().position(|b| !blank(b)).unwrap_or(rest.len());
-        if &rest[..found] == wanted.as_bytes() {
-            self.at += found;
-        } else {
-            self.replace(found, |out| out.push_str(wanted));
+    /// Whitespace where the output has none.
+    fn no_blank(&mut self) {
+        match self.blanks() {
+            0 => {}
+            found => self.replace(found, |_| {}),
         }
+    }
+
+    /// Whitespace, or none, where the output has a blank.
+    fn one_blank(&mut self) {
+        match self.blanks() {
+            1 if self.peek() == Some(b' ') => self.at += 1,
+            found => self.replace(found, |out| out.push(' ')),
+        }
+    }
+
+    fn blanks(&self) -> usize {
+        let rest = &self.text.as_bytes()[self.at..];
+        let blank = |b: &&u8| matches!(b, b' ' | b'\t' | b'\n' | b'\r');
+        rest.iter().take_while(blank).count()
     }
 
     fn byte(&mut self, byte: u8, name: &str) -> Result<()> {
@@ -282,18 +308,21 @@ impl<'t> Parser<'t> {
             self.keys.truncate(open.outer_keys);
         }
         self.at += 1;
-        self.gap("");
+        self.no_blank();
     }
 
     fn has_equal_keys(&self, first: usize) -> bool {
         const FEW: usize = 8; // up to here comparing all pairs is faster than hashing
-        let mut keys = self.keys[first..].iter().map(|key| self.written_text(key));
+        let keys = &self.keys[first..];
         if keys.len() > FEW {
             let mut seen = HashSet::with_capacity(keys.len());
-            return !keys.all(|key| seen.insert(key));
+            return !keys.iter().all(|key| seen.insert(self.written_text(key)));
         }
-        std::iter::from_fn(|| keys.next().map(|key| (key, keys.clone())))
-            .any(|(key, mut others)| others.any(|other| other == key))
+        let equal = |a: &Range<usize>, b: &Range<usize>| {
+            a.len() == b.len() && self.written_text(a) == self.written_text(b)
+        };
+        let known = |i: usize, key| keys[..i].iter().any(|other| equal(key, other));
+        keys.iter().enumerate().any(|(i, key)| known(i, key))
     }
 
     /// Writes a dict anew as Python reads it: the first place and the last value of equal keys.

@@ -1,0 +1,115 @@
+"""Single flight: of identical calls at the same time, in threads and tasks, one runs and the others wait for it."""
+
+import asyncio
+import threading
+from collections.abc import Hashable
+from concurrent.futures import Future
+from contextvars import ContextVar
+from types import TracebackType
+from typing import Final
+
+#: The flights that the current context leads. Tasks and worker threads started by a leader inherit them.
+_led: ContextVar[tuple["Flight", ...]] = ContextVar("mcp_refcache_led", default=())
+
+
+class Flight:
+    """One running call, used by its leader as a context manager.
+
+    When the block ends, the waiters are told `landed`; an exception is theirs as well; and if the leader was
+    cancelled or interrupted, one of them takes over.
+
+    Attributes:
+        landed: The reference under which the result was stored. None: it is not to be shared.
+    """
+
+    #: What `wait` answers if there is nothing to share: run it yourself.
+    UNSHARED: Final = ""
+
+    def __init__(self, flights: "Flights", key: Hashable) -> None:
+        self.landed: str | None = None
+        self.waiters = 0
+        self._flights = flights
+        self._key = key
+        self.thread = threading.get_ident()
+        self._outcome: Future[str | None] = Future()
+        self._outcome.set_running_or_notify_cancel()  # a cancelled waiter cannot cancel it for the others
+
+    def __enter__(self) -> "Flight":
+        self._outer = _led.get()
+        _led.set((*self._outer, self))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _led.set(self._outer)
+        if not self._flights.remove(self._key):
+            return  # nobody asked for the outcome; keeping an exception would keep its frames, and these us
+        if isinstance(error, Exception):
+            self._outcome.set_exception(error)
+        elif error is not None:
+            self._outcome.set_result(None)
+        else:
+            self._outcome.set_result(self.landed or self.UNSHARED)
+
+    def wait(self) -> str | None:
+        """Wait in this thread.
+
+        Returns:
+            A reference; `UNSHARED`: run it yourself; None: the leader gave up, start again.
+
+        Raises:
+            Exception: What the leader's call raised, the same object.
+        """
+        return self._outcome.result()
+
+    async def await_outcome(self) -> str | None:
+        """Wait in this task; the rest as `wait`."""
+        return await asyncio.wrap_future(self._outcome)
+
+
+class Flights:
+    """The calls of one cache that are running now."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: dict[Hashable, Flight] = {}
+
+    def board(self, key: Hashable, *, may_block: bool) -> tuple[Flight | None, bool]:
+        """Join the flight of a key, or start it.
+
+        Args:
+            key: What is called, with what.
+            may_block: Whether this caller would wait by blocking its thread.
+
+        Returns:
+            The flight and whether the caller leads it. No flight: do not wait but run the call, because the
+            caller is inside that very call, or waiting would block an event loop that the leader may need.
+        """
+        with self._lock:
+            flight = self._running.get(key)
+            if flight is None:
+                flight = self._running[key] = Flight(self, key)
+                return flight, True
+            if flight in _led.get() or (may_block and _must_not_block(flight)):
+                return None, False
+            flight.waiters += 1
+            return flight, False
+
+    def remove(self, key: Hashable) -> int:
+        """End a flight; how many wait for it."""
+        with self._lock:
+            return self._running.pop(key).waiters
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+
+def _must_not_block(flight: Flight) -> bool:
+    if flight.thread == threading.get_ident():
+        return True
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
