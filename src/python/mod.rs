@@ -1,7 +1,20 @@
 //! The Python module `mcp_refcache._core`: the only place that knows PyO3.
 
 mod access;
+mod backend;
+mod cache;
+mod clock;
+mod contains_refs;
+mod copy;
+mod decode;
+mod entry;
 mod error;
+mod fingerprint;
+mod measure;
+mod preview;
+mod resolve;
+mod snapshot;
+mod walk;
 
 /// Native core of the Python package `mcp_refcache`.
 #[pyo3::pymodule(gil_used = false)]
@@ -15,4 +28,18 @@ mod _core {
         actor_matches, check_permission, effective_permissions, namespace_admits, namespace_name,
         parse_namespace, required_session,
     };
+    #[pymodule_export]
+    use super::backend::MemoryStore;
+    #[pymodule_export]
+    use super::cache::{Cache, Never};
+    #[pymodule_export]
+    use super::contains_refs::contains_refs;
+    #[pymodule_export]
+    use super::fingerprint::{Unkeyable, fingerprint, identity_of};
+    #[pymodule_export]
+    use super::measure::{Encoding, count_characters, count_tokens, json_text};
+    #[pymodule_export]
+    use super::preview::generate;
+    #[pymodule_export]
+    use super::resolve::{is_ref_id, resolve_refs};
 }
