@@ -186,7 +186,14 @@ impl Denial {
     /// The denial behind an error, if it is one of a [`DefaultPermissionChecker`].
     #[must_use]
     pub fn of(error: &Error) -> Option<&Self> {
-        std::error::Error::source(error)?.downcast_ref()
+        let mut source = std::error::Error::source(error);
+        while let Some(cause) = source {
+            if let Some(denial) = cause.downcast_ref() {
+                return Some(denial);
+            }
+            source = cause.source();
+        }
+        None
     }
 
     fn describe(&self, policy: &AccessPolicy, asking: &dyn Actor) -> String {

@@ -14,11 +14,18 @@ const MAX_DEPTH: u16 = 1000;
 /// `knows(ref)` tells references from text of the same form; None = all are references.
 #[pyfunction]
 #[pyo3(signature = (value, knows = None))]
-pub(super) fn contains_refs(value: &Bound<'_, PyAny>, knows: Option<&Bound<'_, PyAny>>) -> PyResult<bool> {
+pub(super) fn contains_refs(
+    value: &Bound<'_, PyAny>,
+    knows: Option<&Bound<'_, PyAny>>,
+) -> PyResult<bool> {
     search(value, knows, 0)
 }
 
-fn search(value: &Bound<'_, PyAny>, knows: Option<&Bound<'_, PyAny>>, depth: u16) -> PyResult<bool> {
+fn search(
+    value: &Bound<'_, PyAny>,
+    knows: Option<&Bound<'_, PyAny>>,
+    depth: u16,
+) -> PyResult<bool> {
     if let Ok(text) = value.cast::<PyString>() {
         return is_reference(text, knows);
     }
@@ -38,7 +45,9 @@ fn search(value: &Bound<'_, PyAny>, knows: Option<&Bound<'_, PyAny>>, depth: u16
         return any(tuple.iter(), knows, depth);
     }
     if let Ok(dict) = value.cast::<PyDict>() {
-        return Ok(any(dict.values().iter(), knows, depth)? || any(dict.keys().iter(), knows, depth)?);
+        return Ok(
+            any(dict.values().iter(), knows, depth)? || any(dict.keys().iter(), knows, depth)?
+        );
     }
     if value.is_instance_of::<PySet>() || value.is_instance_of::<PyFrozenSet>() {
         let items = value.try_iter()?.collect::<PyResult<Vec<_>>>()?;
@@ -53,14 +62,24 @@ fn any<'py>(
     depth: u16,
 ) -> PyResult<bool> {
     // the first answer that is not "no"
-    items.find_map(|item| search(&item, knows, depth).map_or_else(|e| Some(Err(e)), |found| found.then_some(Ok(true)))).unwrap_or(Ok(false))
+    items
+        .find_map(|item| {
+            search(&item, knows, depth)
+                .map_or_else(|e| Some(Err(e)), |found| found.then_some(Ok(true)))
+        })
+        .unwrap_or(Ok(false))
 }
 
 /// The fields of a dataclass instance or a pydantic model.
 fn model(value: &Bound<'_, PyAny>, knows: Option<&Bound<'_, PyAny>>, depth: u16) -> PyResult<bool> {
     let kind = kind_of(&value.get_type())?;
-    let Kind::Model(model) = &*kind else { return Ok(false) };
-    let values = model.fields.iter().filter_map(|name| value.getattr(name.bind(value.py())).ok());
+    let Kind::Model(model) = &*kind else {
+        return Ok(false);
+    };
+    let values = model
+        .fields
+        .iter()
+        .filter_map(|name| value.getattr(name.bind(value.py())).ok());
     any(values, knows, depth)
 }
 

@@ -24,6 +24,11 @@ mod _core {
     const VERSION: &str = env!("CARGO_PKG_VERSION");
 
     #[pymodule_export]
+    use super::access::{
+        actor_matches, check_permission, effective_permissions, namespace_admits, namespace_name,
+        parse_namespace, required_session,
+    };
+    #[pymodule_export]
     use super::backend::MemoryStore;
     #[pymodule_export]
     use super::cache::{Cache, Never};

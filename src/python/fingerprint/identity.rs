@@ -16,7 +16,9 @@ static NUMBERS: Watched<u64> = Watched::new();
 pub(super) fn write(value: &Bound<'_, PyAny>, sink: &mut Sink) -> PyResult<()> {
     let Some(number) = NUMBERS.get_or_insert(value, || NEXT.fetch_add(1, Ordering::Relaxed)) else {
         let kind = value.get_type().fully_qualified_name()?;
-        return Err(Unkeyable::new_err(format!("a value of type {kind} has neither content nor a watchable identity")));
+        return Err(Unkeyable::new_err(format!(
+            "a value of type {kind} has neither content nor a watchable identity"
+        )));
     };
     sink.tag(b'@');
     sink.raw(process(value.py())?);
@@ -31,7 +33,8 @@ fn process(py: Python<'_>) -> PyResult<&'static [u8; 16]> {
     static TOKEN: PyOnceLock<[u8; 16]> = PyOnceLock::new();
     TOKEN.get_or_try_init(py, || {
         let mut token = [0; 16];
-        getrandom::fill(&mut token).map_err(|error| pyo3::exceptions::PyOSError::new_err(error.to_string()))?;
+        getrandom::fill(&mut token)
+            .map_err(|error| pyo3::exceptions::PyOSError::new_err(error.to_string()))?;
         Ok(token)
     })
 }

@@ -6,7 +6,8 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{
-    PyByteArray, PyBytes, PyComplex, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyString, PyTuple, PyType,
+    PyByteArray, PyBytes, PyComplex, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyString,
+    PyTuple, PyType,
 };
 
 use super::watched::Watched;
@@ -101,7 +102,11 @@ fn find_out(class: &Bound<'_, PyType>) -> PyResult<Kind> {
         || class.is_subclass_of::<PyBytes>()?
         || class.is_subclass_of::<PyFrozenSet>()?
         || class.is_subclass_of::<PyComplex>()?;
-    if (mutable || immutable) && !has_slots(class)? { Ok(Kind::Subclass { mutable }) } else { Ok(Kind::Identity) }
+    if (mutable || immutable) && !has_slots(class)? {
+        Ok(Kind::Subclass { mutable })
+    } else {
+        Ok(Kind::Identity)
+    }
 }
 
 /// Types of the standard library, and single values of others.
@@ -123,7 +128,14 @@ fn standard(class: &Bound<'_, PyType>) -> PyResult<Option<Kind>> {
         return Ok(Some(Kind::Attributes(&["year", "month", "day"])));
     }
     if is(&types.time)? {
-        return Ok(Some(Kind::Attributes(&["hour", "minute", "second", "microsecond", "fold", "tzinfo"])));
+        return Ok(Some(Kind::Attributes(&[
+            "hour",
+            "minute",
+            "second",
+            "microsecond",
+            "fold",
+            "tzinfo",
+        ])));
     }
     if is(&types.duration)? {
         return Ok(Some(Kind::Attributes(&["days", "seconds", "microseconds"])));
@@ -140,9 +152,13 @@ fn standard(class: &Bound<'_, PyType>) -> PyResult<Option<Kind>> {
         ("builtins", "module") => Kind::Attributes(&["__name__"]),
         ("builtins", "function") => Kind::Function,
         ("builtins", "method") => Kind::Attributes(&["__func__", "__self__"]),
-        ("builtins", "builtin_function_or_method") => Kind::Attributes(&["__module__", "__qualname__", "__self__"]),
+        ("builtins", "builtin_function_or_method") => {
+            Kind::Attributes(&["__module__", "__qualname__", "__self__"])
+        }
         ("builtins", "method-wrapper") => Kind::Attributes(&["__name__", "__self__"]),
-        ("builtins", "method_descriptor" | "wrapper_descriptor") => Kind::Attributes(&["__objclass__", "__name__"]),
+        ("builtins", "method_descriptor" | "wrapper_descriptor") => {
+            Kind::Attributes(&["__objclass__", "__name__"])
+        }
         ("builtins", "code") => Kind::Attributes(CODE),
         ("types", "SimpleNamespace") => Kind::Attributes(&["__dict__"]),
         ("functools", "partial") => Kind::Partial,
@@ -152,14 +168,27 @@ fn standard(class: &Bound<'_, PyType>) -> PyResult<Option<Kind>> {
         ("re", "Pattern") => Kind::Attributes(&["pattern", "flags"]),
         ("collections", "deque") => Kind::Deque,
         (_, "SecretStr" | "SecretBytes") if root == "pydantic" => Kind::Secret,
-        (_, name) if root.starts_with("pydantic") && (name.ends_with("Url") || name.ends_with("Dsn")) => Kind::Text,
+        (_, name)
+            if root.starts_with("pydantic") && (name.ends_with("Url") || name.ends_with("Dsn")) =>
+        {
+            Kind::Text
+        }
         (_, "NAType" | "NaTType" | "Period" | "Interval") if root == "pandas" => Kind::Repr,
         _ => return Ok(None),
     }))
 }
 
-const DATETIME: &[&str] =
-    &["year", "month", "day", "hour", "minute", "second", "microsecond", "fold", "tzinfo"];
+const DATETIME: &[&str] = &[
+    "year",
+    "month",
+    "day",
+    "hour",
+    "minute",
+    "second",
+    "microsecond",
+    "fold",
+    "tzinfo",
+];
 
 const CODE: &[&str] = &[
     "co_name",
@@ -193,19 +222,50 @@ fn table(class: &Bound<'_, PyType>) -> Option<Table> {
 }
 
 fn model(class: &Bound<'_, PyType>) -> PyResult<Option<Model>> {
-    let named = |fields: Bound<'_, PyAny>| fields.try_iter()?.map(|field| Ok(field?.getattr("name")?.extract()?)).collect();
-    let plain = |fields: Vec<Py<PyString>>| Model { fields, beside: &[], frozen: false };
+    let named = |fields: Bound<'_, PyAny>| {
+        fields
+            .try_iter()?
+            .map(|field| Ok(field?.getattr("name")?.extract()?))
+            .collect()
+    };
+    let plain = |fields: Vec<Py<PyString>>| Model {
+        fields,
+        beside: &[],
+        frozen: false,
+    };
     if class.hasattr("__pydantic_validator__")? && class.hasattr("model_fields")? {
-        let fields = class.getattr("model_fields")?.try_iter()?.map(|name| Ok(name?.extract()?)).collect::<PyResult<_>>()?;
+        let fields = class
+            .getattr("model_fields")?
+            .try_iter()?
+            .map(|name| Ok(name?.extract()?))
+            .collect::<PyResult<_>>()?;
         // what was set explicitly decides what `exclude_unset` leaves out
-        let beside = &["__pydantic_extra__", "__pydantic_private__", "__pydantic_fields_set__"];
-        return Ok(Some(Model { fields, beside, frozen: false }));
+        let beside = &[
+            "__pydantic_extra__",
+            "__pydantic_private__",
+            "__pydantic_fields_set__",
+        ];
+        return Ok(Some(Model {
+            fields,
+            beside,
+            frozen: false,
+        }));
     }
     if class.hasattr("__dataclass_fields__")? {
-        let fields: PyResult<_> = named(class.py().import("dataclasses")?.call_method1("fields", (class,))?);
+        let fields: PyResult<_> = named(
+            class
+                .py()
+                .import("dataclasses")?
+                .call_method1("fields", (class,))?,
+        );
         let settings = class.getattr(intern!(class.py(), "__dataclass_params__"));
-        let frozen = settings.and_then(|settings| settings.getattr("frozen")?.is_truthy()).unwrap_or(false);
-        return Ok(Some(Model { frozen, ..plain(fields?) }));
+        let frozen = settings
+            .and_then(|settings| settings.getattr("frozen")?.is_truthy())
+            .unwrap_or(false);
+        return Ok(Some(Model {
+            frozen,
+            ..plain(fields?)
+        }));
     }
     if class.hasattr("__attrs_attrs__")? {
         return Ok(Some(plain(named(class.getattr("__attrs_attrs__")?)?)));
@@ -219,7 +279,9 @@ fn model(class: &Bound<'_, PyType>) -> PyResult<Option<Model>> {
 /// Whether a class keeps something in slots, which nothing lists for an instance.
 fn has_slots(class: &Bound<'_, PyType>) -> PyResult<bool> {
     for class in class.mro() {
-        let slots = class.getattr("__dict__")?.call_method1("get", ("__slots__",))?;
+        let slots = class
+            .getattr("__dict__")?
+            .call_method1("get", ("__slots__",))?;
         if !slots.is_none() && slots.is_truthy()? {
             return Ok(true);
         }
@@ -229,7 +291,10 @@ fn has_slots(class: &Bound<'_, PyType>) -> PyResult<bool> {
 
 /// The module a class says it is from; empty if it does not say.
 pub(super) fn module_of(class: &Bound<'_, PyType>) -> String {
-    class.module().map(|name| name.to_string()).unwrap_or_default()
+    class
+        .module()
+        .map(|name| name.to_string())
+        .unwrap_or_default()
 }
 
 /// Classes of the standard library, looked up once.
@@ -249,7 +314,11 @@ impl Types {
         static TYPES: PyOnceLock<Types> = PyOnceLock::new();
         TYPES.get_or_try_init(py, || {
             let class = |module: &str, name: &str| -> PyResult<Py<PyType>> {
-                Ok(py.import(module)?.getattr(name)?.cast_into::<PyType>()?.unbind())
+                Ok(py
+                    .import(module)?
+                    .getattr(name)?
+                    .cast_into::<PyType>()?
+                    .unbind())
             };
             Ok(Self {
                 enumeration: class("enum", "Enum")?,

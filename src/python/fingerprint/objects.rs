@@ -5,7 +5,8 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{
-    PyByteArray, PyBytes, PyComplex, PyDict, PyFloat, PyInt, PyList, PyMapping, PyString, PyTuple, PyType,
+    PyByteArray, PyBytes, PyComplex, PyDict, PyFloat, PyInt, PyList, PyMapping, PyString, PyTuple,
+    PyType,
 };
 
 use super::kinds::{Kind, Model, kind_of};
@@ -30,12 +31,21 @@ impl Walker {
             Kind::Partial => {
                 let mut parts = attributes(value, &["func", "args"])?;
                 // its dict of keywords is its own, nobody changes it
-                parts.push(value.getattr("keywords")?.cast::<PyDict>()?.items().to_tuple().into_any());
+                parts.push(
+                    value
+                        .getattr("keywords")?
+                        .cast::<PyDict>()?
+                        .items()
+                        .to_tuple()
+                        .into_any(),
+                );
                 self.parts(&class, &parts)
             }
             Kind::Stream => {
                 let name = class.fully_qualified_name()?;
-                Err(Unkeyable::new_err(format!("a value of type {name} is used up by reading it")))
+                Err(Unkeyable::new_err(format!(
+                    "a value of type {name} is used up by reading it"
+                )))
             }
             Kind::Identity => self.identity(value),
             Kind::Subclass { mutable: false } => self.subclass(value, &class),
@@ -60,7 +70,11 @@ impl Walker {
     }
 
     /// Class and content.
-    pub(super) fn parts(&mut self, class: &Bound<'_, PyType>, parts: &[Bound<'_, PyAny>]) -> PyResult<()> {
+    pub(super) fn parts(
+        &mut self,
+        class: &Bound<'_, PyType>,
+        parts: &[Bound<'_, PyAny>],
+    ) -> PyResult<()> {
         self.sink.tag(b'o');
         self.class(class)?;
         self.sink.number(parts.len() as u64);
@@ -84,7 +98,10 @@ impl Walker {
         if !function.getattr("__closure__")?.is_none() {
             return self.identity(function);
         }
-        let mut parts = attributes(function, &["__module__", "__qualname__", "__code__", "__defaults__"])?;
+        let mut parts = attributes(
+            function,
+            &["__module__", "__qualname__", "__code__", "__defaults__"],
+        )?;
         if let Ok(named) = function.getattr("__kwdefaults__")?.cast_into::<PyDict>() {
             parts.push(named.items().to_tuple().into_any());
         }
@@ -102,12 +119,22 @@ impl Walker {
     }
 
     /// The fields of a model; one that is not set is no content.
-    fn model(&mut self, value: &Bound<'_, PyAny>, class: &Bound<'_, PyType>, model: &Model) -> PyResult<()> {
+    fn model(
+        &mut self,
+        value: &Bound<'_, PyAny>,
+        class: &Bound<'_, PyType>,
+        model: &Model,
+    ) -> PyResult<()> {
         let py = value.py();
         self.sink.tag(b'm');
         self.class(class)?;
         let beside = model.beside.iter().map(|name| PyString::intern(py, name));
-        for name in model.fields.iter().map(|name| name.bind(py).clone()).chain(beside) {
+        for name in model
+            .fields
+            .iter()
+            .map(|name| name.bind(py).clone())
+            .chain(beside)
+        {
             match value.getattr(&name) {
                 Ok(content) => {
                     self.sink.blob(b'a', name.to_str()?.as_bytes());
@@ -169,10 +196,18 @@ fn attributes<'py>(value: &Bound<'py, PyAny>, names: &[&str]) -> PyResult<Vec<Bo
 fn is_reachable(class: &Bound<'_, PyType>, module: &str, qualname: &str) -> bool {
     static MODULES: PyOnceLock<Py<PyMapping>> = PyOnceLock::new();
     let py = class.py();
-    let modules = MODULES.get_or_try_init(py, || Ok(py.import("sys")?.getattr(intern!(py, "modules"))?.extract()?));
-    let Ok(found) = modules.and_then(|modules: &Py<PyMapping>| modules.bind(py).get_item(module)) else {
+    let modules = MODULES.get_or_try_init(py, || {
+        Ok(py
+            .import("sys")?
+            .getattr(intern!(py, "modules"))?
+            .extract()?)
+    });
+    let Ok(found) = modules.and_then(|modules: &Py<PyMapping>| modules.bind(py).get_item(module))
+    else {
         return false;
     };
-    let found = qualname.split('.').try_fold(found, |owner, name| owner.getattr(name));
+    let found = qualname
+        .split('.')
+        .try_fold(found, |owner, name| owner.getattr(name));
     found.is_ok_and(|found| found.is(class)) || module == "builtins"
 }

@@ -38,30 +38,50 @@ fn array(walker: &mut Walker, array: &Bound<'_, PyAny>, class: &Bound<'_, PyType
     bytes(walker, array)
 }
 
-fn scalar(walker: &mut Walker, value: &Bound<'_, PyAny>, class: &Bound<'_, PyType>) -> PyResult<()> {
+fn scalar(
+    walker: &mut Walker,
+    value: &Bound<'_, PyAny>,
+    class: &Bound<'_, PyType>,
+) -> PyResult<()> {
     walker.parts(class, &[value.getattr("dtype")?.repr()?.into_any()])?;
     bytes(walker, value)
 }
 
 fn bytes(walker: &mut Walker, value: &Bound<'_, PyAny>) -> PyResult<()> {
     let content = value.call_method0("tobytes")?;
-    walker.sink.blob(b'b', content.cast::<PyBytes>()?.as_bytes());
+    walker
+        .sink
+        .blob(b'b', content.cast::<PyBytes>()?.as_bytes());
     Ok(())
 }
 
 fn frame(walker: &mut Walker, frame: &Bound<'_, PyAny>, class: &Bound<'_, PyType>) -> PyResult<()> {
-    let parts = [frame.getattr("columns")?, frame.getattr("index")?, frame.getattr("attrs")?];
+    let parts = [
+        frame.getattr("columns")?,
+        frame.getattr("index")?,
+        frame.getattr("attrs")?,
+    ];
     walker.parts(class, &parts)?;
     let width = parts[0].len()?;
     for at in 0..width {
-        let column = frame.getattr("iloc")?.get_item((pyo3::types::PySlice::full(frame.py()), at))?;
+        let column = frame
+            .getattr("iloc")?
+            .get_item((pyo3::types::PySlice::full(frame.py()), at))?;
         column_values(walker, &column)?;
     }
     Ok(())
 }
 
-fn series(walker: &mut Walker, series: &Bound<'_, PyAny>, class: &Bound<'_, PyType>) -> PyResult<()> {
-    let parts = [series.getattr("name")?, series.getattr("index")?, series.getattr("attrs")?];
+fn series(
+    walker: &mut Walker,
+    series: &Bound<'_, PyAny>,
+    class: &Bound<'_, PyType>,
+) -> PyResult<()> {
+    let parts = [
+        series.getattr("name")?,
+        series.getattr("index")?,
+        series.getattr("attrs")?,
+    ];
     walker.parts(class, &parts)?;
     column_values(walker, series)
 }
@@ -95,7 +115,11 @@ fn column_values(walker: &mut Walker, column: &Bound<'_, PyAny>) -> PyResult<()>
     walker.walk(&column.call_method0("to_numpy")?)
 }
 
-fn polars_frame(walker: &mut Walker, frame: &Bound<'_, PyAny>, class: &Bound<'_, PyType>) -> PyResult<()> {
+fn polars_frame(
+    walker: &mut Walker,
+    frame: &Bound<'_, PyAny>,
+    class: &Bound<'_, PyType>,
+) -> PyResult<()> {
     walker.parts(class, &[frame.getattr("shape")?])?;
     for column in frame.call_method0("get_columns")?.try_iter()? {
         walker.walk(&column?)?;
@@ -103,7 +127,18 @@ fn polars_frame(walker: &mut Walker, frame: &Bound<'_, PyAny>, class: &Bound<'_,
     Ok(())
 }
 
-fn polars_series(walker: &mut Walker, series: &Bound<'_, PyAny>, class: &Bound<'_, PyType>) -> PyResult<()> {
+fn polars_series(
+    walker: &mut Walker,
+    series: &Bound<'_, PyAny>,
+    class: &Bound<'_, PyType>,
+) -> PyResult<()> {
     let dtype = series.getattr("dtype")?.repr()?.into_any();
-    walker.parts(class, &[series.getattr("name")?, dtype, series.call_method0("to_list")?])
+    walker.parts(
+        class,
+        &[
+            series.getattr("name")?,
+            dtype,
+            series.call_method0("to_list")?,
+        ],
+    )
 }
