@@ -28,10 +28,11 @@ SHA256 = {
 
 
 def tokens_by_rank(text: bytes) -> list[bytes]:
-    """Reads lines of ``<base64 token> <rank>``.
+    """Read lines of ``<base64 token> <rank>``.
 
     Raises:
         ValueError: If the ranks have gaps, so that a token's place in a list could not stand for its rank.
+
     """
     ranked = {int(rank): base64.b64decode(token) for token, rank in map(bytes.split, text.splitlines())}
     if sorted(ranked) != list(range(len(ranked))):
@@ -40,18 +41,18 @@ def tokens_by_rank(text: bytes) -> list[bytes]:
 
 
 def flat(tokens: list[bytes]) -> bytes:
-    """Packs tokens in the format described above, before compression."""
+    """Pack tokens in the format described above, before compression."""
     return struct.pack("<I", len(tokens)) + bytes(map(len, tokens)) + b"".join(tokens)
 
 
 def deflated(data: bytes) -> bytes:
-    """Compresses as small as zlib can, without zlib's header."""
+    """Compress as small as zlib can, without zlib's header."""
     compressor = zlib.compressobj(level=9, wbits=-15, memLevel=9)
     return compressor.compress(data) + compressor.flush()
 
 
 def main(paths: list[str]) -> None:
-    """Writes one asset per rank file."""
+    """Write one asset per rank file."""
     for path in map(Path, paths):
         name = path.name.removesuffix(".tiktoken")
         ranks = path.read_bytes()

@@ -17,12 +17,18 @@ use crate::value::Value;
 
 /// Runs a future to its end on this thread. `wait` is called around the part that may block, if
 /// there is one (a binding releases its interpreter there).
-pub(crate) fn finish<F: Future + Send>(future: F, wait: impl FnOnce(&mut (dyn FnMut() + Send))) -> F::Output
+pub(crate) fn finish<F: Future + Send>(
+    future: F,
+    wait: impl FnOnce(&mut (dyn FnMut() + Send)),
+) -> F::Output
 where
     F::Output: Send,
 {
     let mut future = pin!(future);
-    if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+    if let Poll::Ready(output) = future
+        .as_mut()
+        .poll(&mut Context::from_waker(Waker::noop()))
+    {
         return output;
     }
     let mut output = None;
@@ -40,7 +46,11 @@ where
 /// The runtime for what has to wait, made at first need.
 fn runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
-    RUNTIME.get_or_init(|| Builder::new_current_thread().build().expect("a runtime without I/O needs no resources"))
+    RUNTIME.get_or_init(|| {
+        Builder::new_current_thread()
+            .build()
+            .expect("a runtime without I/O needs no resources")
+    })
 }
 
 /// [`crate::RefCache`] for code that is not async. Not to be used inside an async runtime.
@@ -100,7 +110,12 @@ impl RefCache {
     }
 
     /// See [`crate::RefCache::resolve_as`].
-    pub fn resolve_as<T: DeserializeOwned + Send>(&self, id: &str, actor: &dyn Actor, access: Access) -> Result<T> {
+    pub fn resolve_as<T: DeserializeOwned + Send>(
+        &self,
+        id: &str,
+        actor: &dyn Actor,
+        access: Access,
+    ) -> Result<T> {
         block_on(self.0.resolve_as(id, actor, access))
     }
 

@@ -62,13 +62,24 @@ impl Entry {
         expires_at: Option<Timestamp>,
         details: Details,
     ) -> Self {
-        Self { value, namespace, policy, created_at, expires_at, details, views: Views::default(), size: OnceLock::new() }
+        Self {
+            value,
+            namespace,
+            policy,
+            created_at,
+            expires_at,
+            details,
+            views: Views::default(),
+            size: OnceLock::new(),
+        }
     }
 
     /// The same entry with an earlier end.
     #[must_use]
     pub fn expiring_at(&self, expires_at: Timestamp) -> Self {
-        let expires_at = self.expires_at.map_or(expires_at, |own| own.min(expires_at));
+        let expires_at = self
+            .expires_at
+            .map_or(expires_at, |own| own.min(expires_at));
         Self {
             value: self.value.clone(),
             namespace: Arc::clone(&self.namespace),
@@ -124,7 +135,11 @@ pub(crate) struct Views(Mutex<Vec<(ViewKey, Arc<PreviewResult>)>>);
 
 impl Views {
     pub(crate) fn get(&self, key: &ViewKey) -> Option<Arc<PreviewResult>> {
-        self.0.lock().iter().find(|(known, _)| known == key).map(|(_, view)| Arc::clone(view))
+        self.0
+            .lock()
+            .iter()
+            .find(|(known, _)| known == key)
+            .map(|(_, view)| Arc::clone(view))
     }
 
     pub(crate) fn is_empty(&self) -> bool {

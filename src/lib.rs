@@ -34,11 +34,13 @@ pub mod preview;
 mod reference;
 pub mod value;
 
-pub use access::{AccessPolicy, Actor, ActorType, DefaultActor, Namespace, Permission, PermissionChecker};
+pub use access::{
+    AccessPolicy, Actor, ActorType, DefaultActor, Namespace, Permission, PermissionChecker,
+};
 pub use backend::{Backend, MemoryBackend};
 pub use cache::{
-    Access, Answer, AnswerOptions, Builder, GetOptions, NamespaceRule, PreviewConfig, RefCache, Reference, Resolution, ResolveOptions, ResolveRequires,
-    Response, SetOptions, Settings, Ttl,
+    Access, Answer, AnswerOptions, Builder, GetOptions, NamespaceRule, PreviewConfig, RefCache,
+    Reference, Resolution, ResolveOptions, ResolveRequires, Response, SetOptions, Settings, Ttl,
 };
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use entry::{Details, Entry};

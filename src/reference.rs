@@ -61,7 +61,11 @@ impl RefId {
     pub fn generate(cache: &CacheName) -> Result<Self> {
         let mut bits = [0u8; HEX_DIGITS / 2];
         getrandom::fill(&mut bits).map_err(|error| {
-            Error::new(crate::ErrorKind::Unexpected, "the operating system gave no random bits").caused_by(error.to_string())
+            Error::new(
+                crate::ErrorKind::Unexpected,
+                "the operating system gave no random bits",
+            )
+            .caused_by(error.to_string())
         })?;
         let mut id = String::with_capacity(cache.0.len() + 1 + HEX_DIGITS);
         id.push_str(&cache.0);
@@ -105,7 +109,8 @@ pub fn is_ref_id(text: &str) -> bool {
 /// The cache name of a text that has the form of a reference.
 pub fn cache_of(text: &str) -> Option<&str> {
     let (name, hex) = text.split_once(':')?;
-    let digits = hex.len() >= LEAST_HEX_DIGITS && hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    let digits = hex.len() >= LEAST_HEX_DIGITS
+        && hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     (digits && is_cache_name(name)).then_some(name)
 }
 
@@ -133,8 +138,15 @@ mod tests {
     #[test]
     fn only_a_name_and_eight_hex_digits_make_a_reference() {
         for (text, expected) in [
-            ("c:0123456789abcdef", true), ("my-app_2:01234567", true), ("myapp:abc123", false), ("c:0123456789abcdef\n", false),
-            ("c:0123456A", false), ("2nd:0123456789abcdef", false), (":0123456789abcdef", false), ("c:01234567:89abcdef", false), ("", false),
+            ("c:0123456789abcdef", true),
+            ("my-app_2:01234567", true),
+            ("myapp:abc123", false),
+            ("c:0123456789abcdef\n", false),
+            ("c:0123456A", false),
+            ("2nd:0123456789abcdef", false),
+            (":0123456789abcdef", false),
+            ("c:01234567:89abcdef", false),
+            ("", false),
             ("ü:0123456789abcdef", false),
         ] {
             assert_eq!(is_ref_id(text), expected, "{text:?}");
@@ -144,7 +156,10 @@ mod tests {
     #[test]
     fn new_references_are_references_and_differ() {
         let name = CacheName::new("c").unwrap();
-        let (a, b) = (RefId::generate(&name).unwrap(), RefId::generate(&name).unwrap());
+        let (a, b) = (
+            RefId::generate(&name).unwrap(),
+            RefId::generate(&name).unwrap(),
+        );
         assert!(is_ref_id(a.as_str()) && a != b && a.as_str().len() == 2 + HEX_DIGITS);
     }
 }

@@ -160,16 +160,6 @@ fn several_permissions_are_named_together() {
     assert!(checker().check(&nobody(), NONE, &agent, "public").is_ok());
 }
 
-#[rstest]
-#[case(AccessPolicy::execute_only(), None)]
-#[case(AccessPolicy::read_only(), None)]
-#[case(AccessPolicy::user_only(), Some("Agent lacks READ permission"))]
-fn use_needs_read_or_execute(#[case] policy: AccessPolicy, #[case] denied: Option<&str>) {
-    let agent = DefaultActor::agent(None, None);
-    let checked = checker().check_use(&policy, &agent, "public");
-    assert_eq!(checked.err().map(|e| e.to_string()).as_deref(), denied);
-}
-
 // a model on behalf of a user
 
 fn claude_for_alice() -> Delegate {

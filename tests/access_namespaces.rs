@@ -184,16 +184,3 @@ fn an_id_is_neither_empty_nor_holds_a_colon(#[case] id: &str) {
 fn a_name_without_its_id_is_refused(#[case] name: &str) {
     assert!(name.parse::<Namespace>().is_err());
 }
-
-#[rstest]
-#[case("session:*", "session:a", true)]
-#[case("session:*", "session", false)]
-#[case("user:*:session:*", "user:a:session:b", true)]
-#[case("user:a[b]", "user:a[b]", true)]
-#[case("user:a[b]", "user:ab", false)]
-#[case("public", "public", true)]
-#[case("public", "public:x", false)]
-fn a_declaration_covers(#[case] declared: &str, #[case] namespace: &str, #[case] expected: bool) {
-    let declared: Namespace = declared.parse().unwrap();
-    assert_eq!(declared.covers(namespace), expected);
-}

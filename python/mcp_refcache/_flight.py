@@ -6,7 +6,11 @@ from collections.abc import Hashable
 from concurrent.futures import Future
 from contextvars import ContextVar
 from types import TracebackType
-from typing import Final
+from typing import TYPE_CHECKING, Final
+from weakref import WeakKeyDictionary
+
+if TYPE_CHECKING:
+    from mcp_refcache.cache import RefCache
 
 #: The flights that the current context leads. Tasks and worker threads started by a leader inherit them.
 _led: ContextVar[tuple["Flight", ...]] = ContextVar("mcp_refcache_led", default=())
@@ -103,6 +107,14 @@ class Flights:
 
     def __len__(self) -> int:
         return len(self._running)
+
+
+_of_caches: WeakKeyDictionary["RefCache", Flights] = WeakKeyDictionary()
+
+
+def flights_of(cache: "RefCache") -> Flights:
+    """Return the flights of a cache."""
+    return _of_caches.setdefault(cache, Flights())
 
 
 def _must_not_block(flight: Flight) -> bool:

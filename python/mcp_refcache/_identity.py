@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mcp_refcache.access.actor import Actor, DefaultActor, Delegate
 from mcp_refcache.context_integration import DEFAULT_FALLBACKS
+
+_ANONYMOUS = DefaultActor.agent()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,12 @@ class Identity:
     def is_anonymous(self) -> bool:
         """Whether nothing tells this caller from any other."""
         return self == Identity()
+
+    def actor(self) -> Actor:
+        """Return who reads: the model, as an agent on behalf of the user."""
+        if self.is_anonymous:
+            return _ANONYMOUS
+        return Delegate(agent_id=self.agent, session_id=self.session, org_id=self.org, user_id=self.user)
 
 
 def _known(values: Mapping[str, str], name: str) -> str | None:

@@ -85,6 +85,20 @@ def plain_function(function: Any) -> Any:
             return function
 
 
+def name_of(function: Any) -> str:
+    """Return the name of a function; of a callable object, that of its class."""
+    plain = plain_function(function)
+    if plain is function or getattr(plain, "__name__", "__call__") != "__call__":
+        return getattr(plain, "__name__", type(function).__name__)
+    return type(function).__name__
+
+
+def owner_name(function: Any, names: tuple[str, ...]) -> frozenset[str]:
+    """Return the name of the parameter that holds the object of a method, if the function is one."""
+    is_function = isinstance(function, types.FunctionType)
+    return frozenset(names[:1]) if is_function and names[:1] in (("self",), ("cls",)) else frozenset()
+
+
 def _is_injected(parameter: inspect.Parameter, hint: Any) -> bool:
     if _package(type(parameter.default)) in _INJECTING:
         return True

@@ -55,27 +55,6 @@ pub trait PermissionChecker: Send + Sync {
             Err(error) => Err(error),
         }
     }
-
-    /// Succeeds if the server may compute with the value for this actor: `READ` or else `EXECUTE`.
-    ///
-    /// # Errors
-    /// As `check`; a denial is the one of `READ`.
-    fn check_use(
-        &self,
-        policy: &dyn PolicySource,
-        actor: &dyn Actor,
-        namespace: &str,
-    ) -> Result<()> {
-        match self.check(policy, Permission::READ, actor, namespace) {
-            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-                match self.allows(policy, Permission::EXECUTE, actor, namespace)? {
-                    true => Ok(()),
-                    false => Err(error),
-                }
-            }
-            read => read,
-        }
-    }
 }
 
 /// The checker of this crate, over rules for namespaces.
@@ -88,9 +67,15 @@ pub trait PermissionChecker: Send + Sync {
 /// 6. everybody else what the role has ([`DenialReason::RoleInsufficient`]).
 ///
 /// What 4 grants adds to 5 or 6. For a model that acts for a user see [`Delegate`](super::Delegate).
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct DefaultPermissionChecker<R = DefaultNamespaceRules> {
     rules: R,
+}
+
+impl Default for DefaultPermissionChecker {
+    fn default() -> Self {
+        Self::new(DefaultNamespaceRules)
+    }
 }
 
 impl<R: NamespaceRules> DefaultPermissionChecker<R> {
@@ -201,7 +186,14 @@ impl Denial {
     /// The denial behind an error, if it is one of a [`DefaultPermissionChecker`].
     #[must_use]
     pub fn of(error: &Error) -> Option<&Self> {
-        std::error::Error::source(error)?.downcast_ref()
+        let mut source = std::error::Error::source(error);
+        while let Some(cause) = source {
+            if let Some(denial) = cause.downcast_ref() {
+                return Some(denial);
+            }
+            source = cause.source();
+        }
+        None
     }
 
     fn describe(&self, policy: &AccessPolicy, asking: &dyn Actor) -> String {

@@ -4,9 +4,22 @@
 //! of the text, the last to its end, and each one between takes its leftmost place: nothing is ever
 //! tried twice, so a thousand stars cost as much as one.
 
-/// A compiled pattern.
+/// A compiled pattern of names: `*`, `?`, `[seq]` and `[!seq]`, everything else stands for itself.
+///
+/// ```
+/// use mcp_refcache::access::Glob;
+/// let pattern = Glob::new("session:*");
+/// assert!(pattern.matches("session:conv-123"));
+/// assert!(!pattern.matches("user:alice"));
+/// ```
 #[derive(Debug, Clone)]
-pub(super) enum Glob {
+pub struct Glob {
+    text: Box<str>,
+    shape: Shape,
+}
+
+#[derive(Debug, Clone)]
+enum Shape {
     /// No star: the text is exactly as long as the run.
     Fixed(Run),
     /// At least one star.
@@ -19,14 +32,14 @@ pub(super) enum Glob {
 
 /// Units that follow each other without a star.
 #[derive(Debug, Clone)]
-pub(super) enum Run {
+enum Run {
     Text(Box<str>),
     Units(Box<[Unit]>),
 }
 
 /// What one character of the text is compared with.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Unit {
+enum Unit {
     Char(char),
     Any,
     OneOf(Set),
@@ -34,63 +47,33 @@ pub(super) enum Unit {
 
 /// `[...]`: an empty set matches nothing, an empty negated one anything.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Set {
+struct Set {
     negated: bool,
     ranges: Box<[(char, char)]>,
 }
 
 impl Glob {
-    /// Compiles a pattern with `*`, `?` and `[...]`. Every text is a pattern.
-    pub(super) fn parse(pattern: &str) -> Self {
-        let pattern: Vec<char> = pattern.chars().collect();
-        let (mut runs, mut run, mut at) = (Vec::new(), Vec::new(), 0);
-        while at < pattern.len() {
-            let unit = pattern[at];
-            at += 1;
-            match unit {
-                '*' => runs.push(Run::new(std::mem::take(&mut run))),
-                '?' => run.push(Unit::Any),
-                '[' => match closing_bracket(&pattern[at..]) {
-                    Some(length) => {
-                        run.push(Unit::OneOf(Set::parse(&pattern[at..at + length])));
-                        at += length + 1;
-                    }
-                    None => run.push(Unit::Char('[')),
-                },
-                other => run.push(Unit::Char(other)),
-            }
+    /// Compiles a pattern; every text is one.
+    #[must_use]
+    pub fn new(pattern: &str) -> Self {
+        Self {
+            text: pattern.into(),
+            shape: Shape::of(runs(pattern)),
         }
-        runs.push(Run::new(run));
-        Self::from_runs(runs)
     }
 
-    /// Compiles a pattern in which only `*` is special.
-    pub(super) fn parse_stars(pattern: &str) -> Self {
-        Self::from_runs(pattern.split('*').map(|text| Run::Text(text.into())))
-    }
-
-    fn from_runs(runs: impl IntoIterator<Item = Run>) -> Self {
-        let mut runs = runs.into_iter();
-        let first = runs.next().unwrap_or(Run::Text("".into()));
-        let mut between: Vec<Run> = runs.collect();
-        match between.pop() {
-            None => Self::Fixed(first),
-            Some(last) => {
-                between.retain(|run| !run.is_empty());
-                Self::Starred {
-                    first,
-                    between: between.into(),
-                    last,
-                }
-            }
-        }
+    /// The pattern as it was written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
     }
 
     /// Whether the whole text matches.
-    pub(super) fn matches(&self, text: &str) -> bool {
-        match self {
-            Self::Fixed(run) => run.strip_start(text) == Some(""),
-            Self::Starred {
+    #[must_use]
+    pub fn matches(&self, text: &str) -> bool {
+        match &self.shape {
+            Shape::Fixed(run) => run.strip_start(text) == Some(""),
+            Shape::Starred {
                 first,
                 between,
                 last,
@@ -105,6 +88,47 @@ impl Glob {
                     }
                     None => false,
                 })
+            }
+        }
+    }
+}
+
+/// Cuts a pattern at its stars.
+fn runs(pattern: &str) -> Vec<Run> {
+    let pattern: Vec<char> = pattern.chars().collect();
+    let (mut runs, mut run, mut at) = (Vec::new(), Vec::new(), 0);
+    while at < pattern.len() {
+        let unit = pattern[at];
+        at += 1;
+        match unit {
+            '*' => runs.push(Run::new(std::mem::take(&mut run))),
+            '?' => run.push(Unit::Any),
+            '[' => match closing_bracket(&pattern[at..]) {
+                Some(length) => {
+                    run.push(Unit::OneOf(Set::parse(&pattern[at..at + length])));
+                    at += length + 1;
+                }
+                None => run.push(Unit::Char('[')),
+            },
+            other => run.push(Unit::Char(other)),
+        }
+    }
+    runs.push(Run::new(run));
+    runs
+}
+
+impl Shape {
+    fn of(mut runs: Vec<Run>) -> Self {
+        let first = runs.remove(0); // there is one run more than there are stars
+        match runs.pop() {
+            None => Self::Fixed(first),
+            Some(last) => {
+                runs.retain(|run| !run.is_empty());
+                Self::Starred {
+                    first,
+                    between: runs.into(),
+                    last,
+                }
             }
         }
     }
@@ -136,7 +160,7 @@ impl Run {
             Self::Units(units) => {
                 let mut chars = text.chars();
                 let fits = |unit: &Unit| chars.next().is_some_and(|char| unit.matches(char));
-                units.iter().all(fits).then(|| chars.as_str())
+                units.iter().all(fits).then_some(chars.as_str())
             }
         }
     }
@@ -148,7 +172,7 @@ impl Run {
             Self::Units(units) => {
                 let mut chars = text.chars();
                 let fits = |unit: &Unit| chars.next_back().is_some_and(|char| unit.matches(char));
-                units.iter().rev().all(fits).then(|| chars.as_str())
+                units.iter().rev().all(fits).then_some(chars.as_str())
             }
         }
     }

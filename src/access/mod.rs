@@ -33,6 +33,7 @@ mod rules;
 pub use actor::{Actor, ActorType, DefaultActor};
 pub use checker::{DefaultPermissionChecker, Denial, DenialReason, PermissionChecker};
 pub use delegate::Delegate;
+pub use glob::Glob;
 pub use namespace::Namespace;
 pub use pattern::{ActorPattern, ActorPatterns};
 pub use permission::Permission;

@@ -5,18 +5,17 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::glob::Glob;
 use crate::error::{Error, Result};
 
 /// The name of a namespace, made from ids that are neither empty nor hold a colon.
 ///
-/// An id may hold `*`: such a name declares a whole family of namespaces ([`Namespace::covers`]).
+/// An id may hold wildcards: such a name declares a whole family of namespaces ([`Glob`](super::Glob)).
 ///
 /// ```
 /// use mcp_refcache::access::Namespace;
 /// assert_eq!(Namespace::session("conv-123")?.as_str(), "session:conv-123");
 /// assert!(Namespace::user("alice:session:s1").is_err());
-/// assert!(Namespace::session("*")?.covers("session:conv-123"));
+/// assert_eq!(Namespace::session("*")?.as_str(), "session:*");
 /// # Ok::<(), mcp_refcache::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -119,13 +118,6 @@ impl Namespace {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-
-    /// Whether this name, as a declaration, covers the namespace: the same text, `*` standing for any
-    /// text.
-    #[must_use]
-    pub fn covers(&self, namespace: &str) -> bool {
-        Glob::parse_stars(&self.0).matches(namespace)
     }
 }
 

@@ -45,7 +45,7 @@ impl ActorPattern {
             kind: ActorType::from_name(kind),
             ids: match id {
                 "*" => Ids::Everyone,
-                id => Ids::Matching(Glob::parse(id)),
+                id => Ids::Matching(Glob::new(id)),
             },
         }
     }

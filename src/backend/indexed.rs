@@ -43,7 +43,11 @@ pub struct KeyIndexed<S> {
 impl<S: SimpleBackend> KeyIndexed<S> {
     /// Wraps a store.
     pub fn new(store: S) -> Self {
-        Self { store, names: Names::default(), named: RwLock::default() }
+        Self {
+            store,
+            names: Names::default(),
+            named: RwLock::default(),
+        }
     }
 
     /// The wrapped store.
@@ -83,16 +87,22 @@ impl<S: SimpleBackend> Backend for KeyIndexed<S> {
     async fn put(&self, id: &str, entry: Arc<Entry>, options: PutOptions<'_>) -> Result<()> {
         self.store.set(id, entry).await?;
         self.names.see(id);
-        let Some(name) = options.name else { return Ok(()) };
+        let Some(name) = options.name else {
+            return Ok(());
+        };
         let id: Arc<str> = id.into();
         self.named.write().insert(Arc::clone(&id), name.clone());
-        let Some(former) = self.names.point(name, &id) else { return Ok(()) };
+        let Some(former) = self.names.point(name, &id) else {
+            return Ok(());
+        };
         self.named.write().remove(&*former);
         if let Some(moment) = options.retire_at
             && let Some(entry) = self.store.get(&former).await?
             && entry.expires_at.is_none_or(|end| end > moment)
         {
-            self.store.set(&former, Arc::new(entry.expiring_at(moment))).await?;
+            self.store
+                .set(&former, Arc::new(entry.expiring_at(moment)))
+                .await?;
         }
         Ok(())
     }
@@ -122,15 +132,26 @@ impl<S: SimpleBackend> Backend for KeyIndexed<S> {
 
     async fn keys(&self, scope: Scope<'_>, _now: Timestamp) -> Result<Vec<Arc<str>>> {
         let ids = self.store.keys(scope.namespace).await?;
-        Ok(ids.into_iter().filter(|id| scope.has_id(id)).map(Arc::from).collect())
+        Ok(ids
+            .into_iter()
+            .filter(|id| scope.has_id(id))
+            .map(Arc::from)
+            .collect())
     }
 
     async fn find(&self, name: &KeyName, now: Timestamp) -> Result<Option<(Arc<str>, Arc<Entry>)>> {
-        let Some(id) = self.names.get(name) else { return Ok(None) };
+        let Some(id) = self.names.get(name) else {
+            return Ok(None);
+        };
         Ok(self.live(&id, now).await?.map(|entry| (id, entry)))
     }
 
-    async fn find_everywhere(&self, cache: &str, key: &str, now: Timestamp) -> Result<Vec<(Arc<str>, Arc<str>)>> {
+    async fn find_everywhere(
+        &self,
+        cache: &str,
+        key: &str,
+        now: Timestamp,
+    ) -> Result<Vec<(Arc<str>, Arc<str>)>> {
         let mut live = Vec::new();
         for (namespace, id) in self.names.everywhere(cache, key) {
             if self.live(&id, now).await?.is_some() {

@@ -43,7 +43,10 @@ impl Ledger {
     }
 
     fn join(&mut self, order: u64, id: &Arc<str>, namespace: &Arc<str>) {
-        self.namespaces.entry(Arc::clone(namespace)).or_default().insert(order, Arc::clone(id));
+        self.namespaces
+            .entry(Arc::clone(namespace))
+            .or_default()
+            .insert(order, Arc::clone(id));
     }
 
     fn leave(&mut self, order: u64, namespace: &str) {
@@ -67,7 +70,11 @@ impl Ledger {
     pub(super) fn ids(&self, namespace: Option<&str>) -> Vec<Arc<str>> {
         match namespace {
             None => self.all.values().cloned().collect(),
-            Some(namespace) => self.namespaces.get(namespace).map(|ids| ids.values().cloned().collect()).unwrap_or_default(),
+            Some(namespace) => self
+                .namespaces
+                .get(namespace)
+                .map(|ids| ids.values().cloned().collect())
+                .unwrap_or_default(),
         }
     }
 
@@ -77,7 +84,12 @@ impl Ledger {
     }
 
     /// Notes when an entry ends, instead of what was noted before.
-    pub(super) fn ends_at(&mut self, order: u64, before: Option<Timestamp>, now: Option<Timestamp>) {
+    pub(super) fn ends_at(
+        &mut self,
+        order: u64,
+        before: Option<Timestamp>,
+        now: Option<Timestamp>,
+    ) {
         if let Some(moment) = before {
             self.ends.remove(&(sortable(moment), order));
         }
@@ -89,12 +101,16 @@ impl Ledger {
     /// Ids of entries that have ended by `now`.
     pub(super) fn ended(&self, now: Timestamp) -> Vec<Arc<str>> {
         let ended = self.ends.range(..=(sortable(now), u64::MAX));
-        ended.filter_map(|(_, order)| self.all.get(order).cloned()).collect()
+        ended
+            .filter_map(|(_, order)| self.all.get(order).cloned())
+            .collect()
     }
 
     /// The id that ends first.
     pub(super) fn first_to_end(&self) -> Option<Arc<str>> {
-        self.ends.first().and_then(|(_, order)| self.all.get(order).cloned())
+        self.ends
+            .first()
+            .and_then(|(_, order)| self.all.get(order).cloned())
     }
 
     /// Notes that an entry was used at this tick.
@@ -104,9 +120,14 @@ impl Ledger {
 
     /// The id that was used longest ago; `last_use` knows better than the noted tick, which is only
     /// brought up to date here.
-    pub(super) fn least_recently_used(&mut self, last_use: impl Fn(&str) -> Option<u64>) -> Option<Arc<str>> {
+    pub(super) fn least_recently_used(
+        &mut self,
+        last_use: impl Fn(&str) -> Option<u64>,
+    ) -> Option<Arc<str>> {
         while let Some(Reverse((tick, order))) = self.uses.pop() {
-            let Some(id) = self.all.get(&order) else { continue };
+            let Some(id) = self.all.get(&order) else {
+                continue;
+            };
             match last_use(id) {
                 Some(later) if later > tick => self.uses.push(Reverse((later, order))),
                 Some(_) => return Some(Arc::clone(id)),
@@ -121,7 +142,8 @@ impl Ledger {
     fn compact(&mut self) {
         if self.uses.len() > 2 * self.all.len() + 64 {
             let all = &self.all;
-            self.uses.retain(|Reverse((_, order))| all.contains_key(order));
+            self.uses
+                .retain(|Reverse((_, order))| all.contains_key(order));
         }
     }
 }

@@ -111,7 +111,9 @@ impl MemoryBackend {
     /// # Errors
     /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) if the limit is 0.
     pub fn set_limit(&self, limit: Option<usize>) -> Result<()> {
-        self.0.limit.store(checked(limit)?.unwrap_or(0), Ordering::Relaxed);
+        self.0
+            .limit
+            .store(checked(limit)?.unwrap_or(0), Ordering::Relaxed);
         Ok(())
     }
 
@@ -125,7 +127,9 @@ impl MemoryBackend {
         let removed: Vec<_> = {
             let mut ledger = self.0.ledger.lock();
             let ids = ledger.ids(None);
-            ids.iter().filter_map(|id| self.0.remove(&mut ledger, id)).collect()
+            ids.iter()
+                .filter_map(|id| self.0.remove(&mut ledger, id))
+                .collect()
         };
         drop(removed);
     }
@@ -143,7 +147,10 @@ impl MemoryBackend {
 
 fn checked(limit: Option<usize>) -> Result<Option<usize>> {
     if limit == Some(0) {
-        return Err(Error::invalid("max_size must be 1 entry or more, or None for no limit").with("max_size", 0));
+        return Err(
+            Error::invalid("max_size must be 1 entry or more, or None for no limit")
+                .with("max_size", 0),
+        );
     }
     Ok(limit)
 }
@@ -156,7 +163,10 @@ impl Default for MemoryBackend {
 
 impl std::fmt::Debug for MemoryBackend {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("MemoryBackend").field("entries", &self.len()).field("limit", &self.limit()).finish()
+        f.debug_struct("MemoryBackend")
+            .field("entries", &self.len())
+            .field("limit", &self.limit())
+            .finish()
     }
 }
 
@@ -200,7 +210,12 @@ impl Store {
                 let order = ledger.enter(&id, &entry.namespace);
                 ledger.ends_at(order, None, entry.expires_at);
                 ledger.used(order, tick);
-                let slot = Slot { entry, order, used: AtomicU64::new(tick), name: options.name.cloned() };
+                let slot = Slot {
+                    entry,
+                    order,
+                    used: AtomicU64::new(tick),
+                    name: options.name.cloned(),
+                };
                 shard.insert(Arc::clone(&id), slot);
             }
         }
@@ -216,7 +231,9 @@ impl Store {
 
     fn retire(&self, ledger: &mut Ledger, id: &str, moment: Timestamp) -> Option<Arc<Entry>> {
         let mut shard = self.shard(id).write();
-        let slot = shard.get_mut(id).filter(|slot| slot.entry.expires_at.is_none_or(|end| end > moment))?;
+        let slot = shard
+            .get_mut(id)
+            .filter(|slot| slot.entry.expires_at.is_none_or(|end| end > moment))?;
         ledger.ends_at(slot.order, slot.entry.expires_at, Some(moment));
         slot.name = None;
         let retired = Arc::new(slot.entry.expiring_at(moment));
@@ -229,9 +246,19 @@ impl Store {
             limit => limit,
         };
         while ledger.len() > limit {
-            let expired = ledger.first_to_end().filter(|id| self.shard(id).read().get(&**id).is_some_and(|slot| slot.entry.is_expired(now)));
+            let expired = ledger.first_to_end().filter(|id| {
+                self.shard(id)
+                    .read()
+                    .get(&**id)
+                    .is_some_and(|slot| slot.entry.is_expired(now))
+            });
             let victim = expired.or_else(|| {
-                ledger.least_recently_used(|id| self.shard(id).read().get(id).map(|slot| slot.used.load(Ordering::Relaxed)))
+                ledger.least_recently_used(|id| {
+                    self.shard(id)
+                        .read()
+                        .get(id)
+                        .map(|slot| slot.used.load(Ordering::Relaxed))
+                })
             });
             let Some(victim) = victim else { return };
             displaced.extend(self.remove(ledger, &victim));
@@ -250,7 +277,10 @@ impl Store {
     fn purge(&self, now: Timestamp) -> Vec<Arc<Entry>> {
         let mut ledger = self.ledger.lock();
         let ended = ledger.ended(now);
-        ended.iter().filter_map(|id| self.remove(&mut ledger, id)).collect()
+        ended
+            .iter()
+            .filter_map(|id| self.remove(&mut ledger, id))
+            .collect()
     }
 }
 
@@ -285,7 +315,10 @@ impl Backend for MemoryBackend {
         let removed: Vec<_> = {
             let mut ledger = self.0.ledger.lock();
             let ids = ledger.ids(scope.namespace);
-            ids.iter().filter(|id| scope.has_id(id)).filter_map(|id| self.0.remove(&mut ledger, id)).collect()
+            ids.iter()
+                .filter(|id| scope.has_id(id))
+                .filter_map(|id| self.0.remove(&mut ledger, id))
+                .collect()
         };
         Ok(removed.len())
     }
@@ -302,7 +335,12 @@ impl Backend for MemoryBackend {
         Ok(id.and_then(|id| self.0.get(&id, now).map(|entry| (id, entry))))
     }
 
-    async fn find_everywhere(&self, cache: &str, key: &str, now: Timestamp) -> Result<Vec<(Arc<str>, Arc<str>)>> {
+    async fn find_everywhere(
+        &self,
+        cache: &str,
+        key: &str,
+        now: Timestamp,
+    ) -> Result<Vec<(Arc<str>, Arc<str>)>> {
         let mut holders = self.0.names.everywhere(cache, key);
         holders.retain(|(_, id)| self.0.get(id, now).is_some());
         Ok(holders)

@@ -30,7 +30,10 @@ pub struct Scope<'a> {
 impl Scope<'_> {
     /// Whether an entry with this id belongs to the scope's cache.
     pub fn has_id(&self, id: &str) -> bool {
-        self.cache.is_none_or(|cache| id.strip_prefix(cache).is_some_and(|rest| rest.starts_with(':')))
+        self.cache.is_none_or(|cache| {
+            id.strip_prefix(cache)
+                .is_some_and(|rest| rest.starts_with(':'))
+        })
     }
 }
 
@@ -76,7 +79,12 @@ pub trait Backend: Send + Sync + 'static {
     async fn find(&self, name: &KeyName, now: Timestamp) -> Result<Option<(Arc<str>, Arc<Entry>)>>;
 
     /// Namespace and id of every live entry that this key leads to in some namespace of the cache.
-    async fn find_everywhere(&self, cache: &str, key: &str, now: Timestamp) -> Result<Vec<(Arc<str>, Arc<str>)>>;
+    async fn find_everywhere(
+        &self,
+        cache: &str,
+        key: &str,
+        now: Timestamp,
+    ) -> Result<Vec<(Arc<str>, Arc<str>)>>;
 
     /// Whether entries of a cache of this name were ever stored here, as far as the store knows.
     async fn knows_cache(&self, cache: &str) -> Result<bool>;

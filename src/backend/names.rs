@@ -56,7 +56,10 @@ impl Names {
         let mut found = match self.shard(cache, key).read().get(&NameRef(cache, key)) {
             None => Vec::new(),
             Some(Holders::One(namespace, id)) => vec![(Arc::clone(namespace), Arc::clone(id))],
-            Some(Holders::Many(ids)) => ids.iter().map(|(namespace, id)| (Arc::clone(namespace), Arc::clone(id))).collect(),
+            Some(Holders::Many(ids)) => ids
+                .iter()
+                .map(|(namespace, id)| (Arc::clone(namespace), Arc::clone(id)))
+                .collect(),
         };
         found.sort();
         found
@@ -73,9 +76,14 @@ impl Names {
                 None
             }
             hashbrown::hash_map::Entry::Occupied(mut slot) => match slot.get_mut() {
-                Holders::One(known, holder) if *known == namespace => Some(std::mem::replace(holder, Arc::clone(&id))),
+                Holders::One(known, holder) if *known == namespace => {
+                    Some(std::mem::replace(holder, Arc::clone(&id)))
+                }
                 Holders::One(known, holder) => {
-                    let both = [(Arc::clone(known), Arc::clone(holder)), (namespace, Arc::clone(&id))];
+                    let both = [
+                        (Arc::clone(known), Arc::clone(holder)),
+                        (namespace, Arc::clone(&id)),
+                    ];
                     slot.insert(Holders::Many(HashMap::from_iter(both)));
                     None
                 }
@@ -90,9 +98,14 @@ impl Names {
         let mut shard = self.shard(&name.cache, &name.key).write();
         let reference = NameRef(&name.cache, &name.key);
         let emptied = match shard.get_mut(&reference) {
-            Some(Holders::One(namespace, holder)) => *namespace == name.namespace && **holder == *id,
+            Some(Holders::One(namespace, holder)) => {
+                *namespace == name.namespace && **holder == *id
+            }
             Some(Holders::Many(ids)) => {
-                if ids.get(&name.namespace).is_some_and(|holder| **holder == *id) {
+                if ids
+                    .get(&name.namespace)
+                    .is_some_and(|holder| **holder == *id)
+                {
                     ids.remove(&name.namespace);
                 }
                 ids.is_empty()

@@ -29,7 +29,9 @@ impl Sweeper {
             return;
         }
         let target = Arc::downgrade(target);
-        let started = thread::Builder::new().name("refcache-sweeper".into()).spawn(move || run(&target));
+        let started = thread::Builder::new()
+            .name("refcache-sweeper".into())
+            .spawn(move || run(&target));
         if started.is_err() {
             // no thread to be had now: reads still see expiry, and the next write tries again
             self.owner.store(0, Ordering::Release);
@@ -40,7 +42,9 @@ impl Sweeper {
 fn run<T: Sweep>(target: &Weak<T>) {
     loop {
         thread::sleep(PERIOD);
-        let Some(target) = target.upgrade() else { return };
+        let Some(target) = target.upgrade() else {
+            return;
+        };
         target.sweep();
     }
 }

@@ -63,7 +63,11 @@ impl RefCache {
     /// # Errors
     /// As [`answer`](Self::answer).
     pub(crate) fn is_hidden(&self, entry: &Entry, options: &AnswerOptions<'_>) -> Result<bool> {
-        let access = if options.producer || !entry.details.bound { Access::Receive } else { Access::Read };
+        let access = if options.producer || !entry.details.bound {
+            Access::Receive
+        } else {
+            Access::Read
+        };
         match self.authorize(entry, options.actor, access) {
             Ok(()) => Ok(false),
             Err(denied) if denied.kind() == ErrorKind::PermissionDenied => {

@@ -19,8 +19,8 @@ use crate::reference::CacheName;
 /// let cache = RefCache::builder("weather")
 ///     .preview(PreviewConfig::new(500, PreviewStrategy::Summary)?)
 ///     .default_ttl(Some(900.0))
-///     .namespace(NamespaceRule::new("session:*".parse()?).ttl(Ttl::Seconds(60.0)))
-///     .namespace(NamespaceRule::new(Namespace::public()))
+///     .namespace(NamespaceRule::new("session:*").ttl(Ttl::Seconds(60.0)))
+///     .namespace(NamespaceRule::new(Namespace::PUBLIC))
 ///     .build()?;
 /// # Ok::<(), mcp_refcache::Error>(())
 /// ```
@@ -165,14 +165,31 @@ impl Builder {
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
         let backend = match (self.backend, self.max_entries) {
             (Some(_), Some(limit)) => {
-                return Err(Error::invalid("give the limit to the backend itself, it has its own").with("max_entries", limit));
+                return Err(
+                    Error::invalid("give the limit to the backend itself, it has its own")
+                        .with("max_entries", limit),
+                );
             }
             (Some(backend), None) => backend,
             (None, limit) => Arc::new(MemoryBackend::assembled(limit, Arc::clone(&clock))?),
         };
-        let checker = self.checker.unwrap_or_else(|| Arc::new(<DefaultPermissionChecker>::default()));
-        let measurer = self.measurer.unwrap_or_else(crate::measure::default_measurer);
-        let parts = Parts { name, backend, clock, checker, measurer, generator: self.generator, settings };
-        Ok(RefCache { parts: Arc::new(parts) })
+        let checker = self
+            .checker
+            .unwrap_or_else(|| Arc::new(<DefaultPermissionChecker>::default()));
+        let measurer = self
+            .measurer
+            .unwrap_or_else(crate::measure::default_measurer);
+        let parts = Parts {
+            name,
+            backend,
+            clock,
+            checker,
+            measurer,
+            generator: self.generator,
+            settings,
+        };
+        Ok(RefCache {
+            parts: Arc::new(parts),
+        })
     }
 }

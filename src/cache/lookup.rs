@@ -16,12 +16,20 @@ pub(crate) type Found = (Arc<str>, Arc<Entry>);
 impl RefCache {
     /// The key of this cache in a namespace.
     pub(crate) fn key_name(&self, namespace: &str, key: &str) -> KeyName {
-        KeyName { cache: self.name().into(), namespace: namespace.into(), key: key.into() }
+        KeyName {
+            cache: self.name().into(),
+            namespace: namespace.into(),
+            key: key.into(),
+        }
     }
 
     /// The live entry that `asked` means: a reference; a key in the default namespace;
     /// `namespace:key`; a key that only one namespace has, or only one where `usable` agrees.
-    pub(crate) async fn find(&self, asked: &str, usable: impl Fn(&Entry) -> bool + Send) -> Result<Option<Found>> {
+    pub(crate) async fn find(
+        &self,
+        asked: &str,
+        usable: impl Fn(&Entry) -> bool + Send,
+    ) -> Result<Option<Found>> {
         let (now, backend) = (self.now(), &self.parts.backend);
         if let Some(entry) = backend.get(asked, now).await? {
             return Ok(Some((asked.into(), entry)));
@@ -46,7 +54,10 @@ impl RefCache {
         if candidates.len() > 1 {
             return Err(Error::new(
                 ErrorKind::NotFound,
-                format!("key '{asked}' is in {} namespaces; ask for 'namespace:key' or for its reference", candidates.len()),
+                format!(
+                    "key '{asked}' is in {} namespaces; ask for 'namespace:key' or for its reference",
+                    candidates.len()
+                ),
             ));
         }
         Ok(candidates.pop())
@@ -55,5 +66,8 @@ impl RefCache {
 
 /// The error for what is not there (any more).
 pub(crate) fn not_found(asked: &str) -> Error {
-    Error::new(ErrorKind::NotFound, format!("Reference '{asked}' not found: it is unknown or has expired"))
+    Error::new(
+        ErrorKind::NotFound,
+        format!("Reference '{asked}' not found: it is unknown or has expired"),
+    )
 }

@@ -102,6 +102,8 @@ impl RefCache {
 
 impl fmt::Debug for RefCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RefCache").field("name", &self.name()).finish_non_exhaustive()
+        f.debug_struct("RefCache")
+            .field("name", &self.name())
+            .finish_non_exhaustive()
     }
 }

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
+use super::RefCache;
 use super::options::{Access, GetOptions};
 use super::settings::ResolveRequires;
-use super::RefCache;
 use crate::access::{Actor, Permission};
 use crate::entry::{Entry, ViewKey};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::measure::SizeMeasurer;
-use crate::preview::{PreviewGenerator, PreviewRequest, PreviewResult, PreviewStrategy, default_generator};
+use crate::preview::{
+    PreviewGenerator, PreviewRequest, PreviewResult, PreviewStrategy, default_generator,
+};
 
 /// A namespace that admits everybody: checked in place of one that does not matter.
 const OPEN_NAMESPACE: &str = "public";
@@ -25,13 +27,26 @@ impl RefCache {
             Access::Receive => OPEN_NAMESPACE,
             _ => &entry.namespace,
         };
-        let (checker, policy) = (&self.parts.checker, &*entry.policy);
+        let check = |permission| {
+            self.parts
+                .checker
+                .check(&*entry.policy, permission, actor, namespace)
+        };
         match access {
-            Access::Read | Access::Receive => checker.check(policy, Permission::READ, actor, namespace),
-            Access::Delete => checker.check(policy, Permission::DELETE, actor, namespace),
-            Access::Use => match self.parts.settings.resolve_requires {
-                ResolveRequires::Execute => checker.check_use(policy, actor, namespace),
-                ResolveRequires::Read => checker.check(policy, Permission::READ, actor, namespace),
+            Access::Read | Access::Receive => check(Permission::READ),
+            Access::Delete => check(Permission::DELETE),
+            Access::Use => match check(Permission::READ) {
+                Err(denied)
+                    if denied.kind() == ErrorKind::PermissionDenied
+                        && self.parts.settings.resolve_requires == ResolveRequires::Execute =>
+                {
+                    // what is said of a denial is what the actor lacks most: the right to see
+                    check(Permission::EXECUTE).map_err(|error| match error.kind() {
+                        ErrorKind::PermissionDenied => denied,
+                        _ => error,
+                    })
+                }
+                outcome => outcome,
             },
         }
     }
@@ -40,7 +55,11 @@ impl RefCache {
     ///
     /// # Errors
     /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a page below 1; what user-written parts failed with.
-    pub(crate) fn view(&self, entry: &Entry, options: &GetOptions<'_>) -> Result<Arc<PreviewResult>> {
+    pub(crate) fn view(
+        &self,
+        entry: &Entry,
+        options: &GetOptions<'_>,
+    ) -> Result<Arc<PreviewResult>> {
         for (name, number) in [("page", options.page), ("page_size", options.page_size)] {
             if number == Some(0) {
                 return Err(Error::invalid(format!("{name} must be 1 or greater")).with(name, 0));
@@ -64,42 +83,65 @@ impl RefCache {
     }
 
     /// The view that these options ask for, if it was made before.
-    pub(crate) fn remembered_view(&self, entry: &Entry, options: &GetOptions<'_>) -> Option<Arc<PreviewResult>> {
-        self.plan(entry, options).2.and_then(|key| entry.views().get(&key))
+    pub(crate) fn remembered_view(
+        &self,
+        entry: &Entry,
+        options: &GetOptions<'_>,
+    ) -> Option<Arc<PreviewResult>> {
+        self.plan(entry, options)
+            .2
+            .and_then(|key| entry.views().get(&key))
     }
 
     /// Who makes a view, how large it may be, and the key to remember it by if only built-in parts
     /// take part.
-    fn plan(&self, entry: &Entry, options: &GetOptions<'_>) -> (&dyn PreviewGenerator, usize, Option<ViewKey>) {
+    fn plan(
+        &self,
+        entry: &Entry,
+        options: &GetOptions<'_>,
+    ) -> (&dyn PreviewGenerator, usize, Option<ViewKey>) {
         let max_size = options.max_size.unwrap_or_else(|| self.preview_size(entry));
         let (generator, strategy) = self.generator(entry, options);
-        let key = strategy.zip(self.measurer().unit()).map(|(strategy, unit)| ViewKey {
-            strategy,
-            unit,
-            max_size,
-            page: options.page,
-            page_size: options.page_size,
-        });
+        let key = strategy
+            .zip(self.measurer().unit())
+            .map(|(strategy, unit)| ViewKey {
+                strategy,
+                unit,
+                max_size,
+                page: options.page,
+                page_size: options.page_size,
+            });
         (generator, max_size, key)
     }
 
     /// The preview size of an entry: the tool's, else the cache's.
     pub(crate) fn preview_size(&self, entry: &Entry) -> usize {
-        entry.details.max_size.unwrap_or(self.parts.settings.preview.max_size)
+        entry
+            .details
+            .max_size
+            .unwrap_or(self.parts.settings.preview.max_size)
     }
 
     /// The generator for an entry, and its strategy if it is a built-in one. Asked for a page, a
     /// sampling one is replaced by the paginating one; a user-written one never.
-    fn generator(&self, entry: &Entry, options: &GetOptions<'_>) -> (&dyn PreviewGenerator, Option<PreviewStrategy>) {
-        let chosen = match (options.strategy.or(entry.details.strategy), &self.parts.generator) {
+    fn generator(
+        &self,
+        entry: &Entry,
+        options: &GetOptions<'_>,
+    ) -> (&dyn PreviewGenerator, Option<PreviewStrategy>) {
+        let chosen = match (
+            options.strategy.or(entry.details.strategy),
+            &self.parts.generator,
+        ) {
             (Some(strategy), _) => default_generator(strategy),
             (None, Some(generator)) => &**generator,
             (None, None) => default_generator(self.parts.settings.preview.strategy),
         };
         match chosen.strategy() {
-            Some(PreviewStrategy::Sample | PreviewStrategy::Summary) if options.page.is_some() => {
-                (default_generator(PreviewStrategy::Paginate), Some(PreviewStrategy::Paginate))
-            }
+            Some(PreviewStrategy::Sample | PreviewStrategy::Summary) if options.page.is_some() => (
+                default_generator(PreviewStrategy::Paginate),
+                Some(PreviewStrategy::Paginate),
+            ),
             strategy => (chosen, strategy),
         }
     }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
+use super::RefCache;
 use super::lookup::{Found, not_found};
 use super::options::{Access, GetOptions, Response};
-use super::RefCache;
 use crate::access::{Actor, DefaultActor};
 use crate::backend::Scope;
 use crate::error::Result;
@@ -29,9 +29,16 @@ impl RefCache {
     /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a page below 1, and what the store fails with.
     pub async fn get_with(&self, id: &str, options: &GetOptions<'_>) -> Result<Response> {
         let agent = DefaultActor::agent(None, None);
-        let (ref_id, entry) = self.fetch(id, options.actor.unwrap_or(&agent), Access::Read).await?;
+        let (ref_id, entry) = self
+            .fetch(id, options.actor.unwrap_or(&agent), Access::Read)
+            .await?;
         let result = self.view(&entry, options)?;
-        Ok(Response { ref_id, namespace: Arc::clone(&entry.namespace), expires_at: entry.expires_at, result })
+        Ok(Response {
+            ref_id,
+            namespace: Arc::clone(&entry.namespace),
+            expires_at: entry.expires_at,
+            result,
+        })
     }
 
     /// The value, for the server's own use: needs READ or EXECUTE for an anonymous agent, and no
@@ -40,7 +47,8 @@ impl RefCache {
     /// # Errors
     /// As [`resolve_as`](Self::resolve_as).
     pub async fn resolve<T: DeserializeOwned>(&self, id: &str) -> Result<T> {
-        self.resolve_as(id, &DefaultActor::agent(None, None), Access::Use).await
+        self.resolve_as(id, &DefaultActor::agent(None, None), Access::Use)
+            .await
     }
 
     /// The value, for this actor.
@@ -49,7 +57,12 @@ impl RefCache {
     /// [`NotFound`](crate::ErrorKind::NotFound) if it is unknown or expired,
     /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied),
     /// [`Codec`](crate::ErrorKind::Codec) if it is no `T`, and what the store fails with.
-    pub async fn resolve_as<T: DeserializeOwned>(&self, id: &str, actor: &dyn Actor, access: Access) -> Result<T> {
+    pub async fn resolve_as<T: DeserializeOwned>(
+        &self,
+        id: &str,
+        actor: &dyn Actor,
+        access: Access,
+    ) -> Result<T> {
         let (_, entry) = self.fetch(id, actor, access).await?;
         entry.value.document()?.deserialize()
     }
@@ -67,7 +80,16 @@ impl RefCache {
     /// # Errors
     /// What the store fails with.
     pub async fn keys(&self, namespace: Option<&str>) -> Result<Vec<Arc<str>>> {
-        self.parts.backend.keys(Scope { cache: Some(self.name()), namespace }, self.now()).await
+        self.parts
+            .backend
+            .keys(
+                Scope {
+                    cache: Some(self.name()),
+                    namespace,
+                },
+                self.now(),
+            )
+            .await
     }
 
     /// Whether a text is a reference that this cache may follow: its cache name is this cache's, a
@@ -77,16 +99,25 @@ impl RefCache {
     /// # Errors
     /// What the store fails with.
     pub async fn knows(&self, text: &str) -> Result<bool> {
-        let Some(cache) = cache_of(text) else { return Ok(false) };
+        let Some(cache) = cache_of(text) else {
+            return Ok(false);
+        };
         Ok(cache == self.name()
-            || self.parts.settings.trusted.iter().any(|trusted| trusted == cache)
+            || self
+                .parts
+                .settings
+                .trusted
+                .iter()
+                .any(|trusted| trusted == cache)
             || self.parts.backend.knows_cache(cache).await?
             || self.parts.backend.exists(text, self.now()).await?)
     }
 
     /// The live entry that is meant, if the actor may do that with it.
     pub(crate) async fn fetch(&self, id: &str, actor: &dyn Actor, access: Access) -> Result<Found> {
-        let found = self.find(id, |entry| self.authorize(entry, actor, access).is_ok()).await?;
+        let found = self
+            .find(id, |entry| self.authorize(entry, actor, access).is_ok())
+            .await?;
         let found = found.ok_or_else(|| not_found(id))?;
         self.authorize(&found.1, actor, access)?;
         Ok(found)

@@ -29,7 +29,12 @@ pub struct ResolveOptions<'a> {
 impl<'a> ResolveOptions<'a> {
     /// For the server's own use on behalf of this actor: READ or EXECUTE, follow, fail on missing.
     pub fn server(actor: &'a dyn Actor) -> Self {
-        Self { actor, access: Access::Use, follow: true, fail_on_missing: true }
+        Self {
+            actor,
+            access: Access::Use,
+            follow: true,
+            fail_on_missing: true,
+        }
     }
 }
 
@@ -64,10 +69,22 @@ impl RefCache {
     /// assert_eq!(resolved.value, serde_json::json!({"data": [1, 2, 3], "factor": 2}));
     /// # Ok(()) }
     /// ```
-    pub async fn resolve_refs(&self, value: Value, options: &ResolveOptions<'_>) -> Result<Resolution> {
-        let mut resolver = Resolver { cache: self, options, chain: Vec::new(), outcome: Resolution::default() };
+    pub async fn resolve_refs(
+        &self,
+        value: Value,
+        options: &ResolveOptions<'_>,
+    ) -> Result<Resolution> {
+        let mut resolver = Resolver {
+            cache: self,
+            options,
+            chain: Vec::new(),
+            outcome: Resolution::default(),
+        };
         let value = resolver.visit(value, 0).await?;
-        Ok(Resolution { value, ..resolver.outcome })
+        Ok(Resolution {
+            value,
+            ..resolver.outcome
+        })
     }
 }
 
@@ -81,7 +98,11 @@ struct Resolver<'a> {
 
 impl Resolver<'_> {
     /// Boxed because it calls itself.
-    fn visit(&mut self, value: Value, depth: usize) -> Pin<Box<dyn Future<Output = Result<Value>> + Send + '_>> {
+    fn visit(
+        &mut self,
+        value: Value,
+        depth: usize,
+    ) -> Pin<Box<dyn Future<Output = Result<Value>> + Send + '_>> {
         Box::pin(async move {
             if depth > MAX_DEPTH {
                 return Err(Error::invalid("a value may nest 1000 levels deep at most"));
@@ -109,13 +130,29 @@ impl Resolver<'_> {
 
     async fn replace(&mut self, reference: String, depth: usize) -> Result<Value> {
         if self.chain.contains(&reference) {
-            let message = format!("Circular reference detected: {} -> {reference}", self.chain.join(" -> "));
+            let message = format!(
+                "Circular reference detected: {} -> {reference}",
+                self.chain.join(" -> ")
+            );
             return Err(Error::new(ErrorKind::CircularReference, message));
         }
-        let access = if self.chain.is_empty() { self.options.access } else { Access::Read };
-        let entry = match self.cache.fetch(&reference, self.options.actor, access).await {
+        let access = if self.chain.is_empty() {
+            self.options.access
+        } else {
+            Access::Read
+        };
+        let entry = match self
+            .cache
+            .fetch(&reference, self.options.actor, access)
+            .await
+        {
             Ok((_, entry)) => entry,
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied) => {
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::NotFound | ErrorKind::PermissionDenied
+                ) =>
+            {
                 return self.missing(reference);
             }
             Err(error) => return Err(error),
@@ -135,7 +172,10 @@ impl Resolver<'_> {
     fn missing(&mut self, reference: String) -> Result<Value> {
         if self.options.fail_on_missing {
             let named = self.chain.first().unwrap_or(&reference);
-            return Err(Error::new(ErrorKind::NotFound, format!("Invalid or inaccessible reference: {named}")));
+            return Err(Error::new(
+                ErrorKind::NotFound,
+                format!("Invalid or inaccessible reference: {named}"),
+            ));
         }
         self.outcome.missing.push(reference.clone());
         Ok(Value::String(reference))

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::options::Ttl;
-use crate::access::{AccessPolicy, Namespace, PolicySource};
+use crate::access::{AccessPolicy, Glob, PolicySource};
 use crate::error::{Error, Result};
 use crate::preview::PreviewStrategy;
 
@@ -20,7 +20,10 @@ pub struct PreviewConfig {
 
 impl Default for PreviewConfig {
     fn default() -> Self {
-        Self { max_size: 1000, strategy: PreviewStrategy::Sample }
+        Self {
+            max_size: 1000,
+            strategy: PreviewStrategy::Sample,
+        }
     }
 }
 
@@ -51,15 +54,19 @@ pub enum ResolveRequires {
 /// What holds for the namespaces that a pattern matches (`session:*`).
 #[derive(Clone)]
 pub struct NamespaceRule {
-    pattern: Namespace,
+    pattern: Glob,
     ttl: Ttl,
     policy: Option<Arc<dyn PolicySource>>,
 }
 
 impl NamespaceRule {
-    /// A rule for one namespace, or for all that a pattern (`session:*`) covers.
-    pub fn new(pattern: Namespace) -> Self {
-        Self { pattern, ttl: Ttl::Default, policy: None }
+    /// A rule for one namespace, or for all that a pattern (`*`, `?`, `[seq]`) matches.
+    pub fn new(pattern: &str) -> Self {
+        Self {
+            pattern: Glob::new(pattern),
+            ttl: Ttl::Default,
+            policy: None,
+        }
     }
 
     /// How long entries live there unless the call says otherwise.
@@ -84,7 +91,10 @@ impl NamespaceRule {
 
 impl fmt::Debug for NamespaceRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NamespaceRule").field("pattern", &self.pattern()).field("ttl", &self.ttl).finish_non_exhaustive()
+        f.debug_struct("NamespaceRule")
+            .field("pattern", &self.pattern())
+            .field("ttl", &self.ttl)
+            .finish_non_exhaustive()
     }
 }
 
@@ -123,8 +133,18 @@ impl Settings {
     /// The rule that says most about a namespace: its own name before any pattern, a longer
     /// pattern before a shorter one.
     fn rules_for<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = &'a NamespaceRule> {
-        let mut matching: Vec<_> = self.rules.iter().chain(&self.declared).filter(|rule| rule.pattern.covers(namespace)).collect();
-        matching.sort_by_key(|rule| (rule.pattern() != namespace, std::cmp::Reverse(rule.pattern().len())));
+        let mut matching: Vec<_> = self
+            .rules
+            .iter()
+            .chain(&self.declared)
+            .filter(|rule| rule.pattern.matches(namespace))
+            .collect();
+        matching.sort_by_key(|rule| {
+            (
+                rule.pattern() != namespace,
+                std::cmp::Reverse(rule.pattern().len()),
+            )
+        });
         matching.into_iter()
     }
 
@@ -133,11 +153,19 @@ impl Settings {
     /// # Errors
     /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument), listing the declared ones.
     pub fn check_namespace(&self, namespace: &str) -> Result<()> {
-        if self.declared.is_empty() || self.declared.iter().any(|rule| rule.pattern.covers(namespace)) {
+        if self.declared.is_empty()
+            || self
+                .declared
+                .iter()
+                .any(|rule| rule.pattern.matches(namespace))
+        {
             return Ok(());
         }
         let declared: Vec<_> = self.declared.iter().map(NamespaceRule::pattern).collect();
-        Err(Error::invalid(format!("namespace {namespace:?} is not declared; declared are: {}", declared.join(", "))))
+        Err(Error::invalid(format!(
+            "namespace {namespace:?} is not declared; declared are: {}",
+            declared.join(", ")
+        )))
     }
 
     /// Seconds that an entry lives: call, then namespace, then default; `None` = for ever.
@@ -147,24 +175,35 @@ impl Settings {
     pub(crate) fn lifetime(&self, ttl: Ttl, namespace: &str) -> Result<Option<f64>> {
         let ttl = match ttl {
             Ttl::Default => {
-                let ruled = self.rules_for(namespace).map(|rule| rule.ttl).find(|ttl| *ttl != Ttl::Default);
+                let ruled = self
+                    .rules_for(namespace)
+                    .map(|rule| rule.ttl)
+                    .find(|ttl| *ttl != Ttl::Default);
                 ruled.unwrap_or(self.default_ttl.map_or(Ttl::Never, Ttl::Seconds))
             }
             ttl => ttl,
         };
         match ttl {
-            Ttl::Seconds(seconds) if !seconds.is_finite() || seconds < 0.0 => {
-                Err(Error::invalid("ttl must be a finite number of seconds, 0 or greater, or NEVER").with("ttl", seconds))
-            }
+            Ttl::Seconds(seconds) if !seconds.is_finite() || seconds < 0.0 => Err(Error::invalid(
+                "ttl must be a finite number of seconds, 0 or greater, or NEVER",
+            )
+            .with("ttl", seconds)),
             Ttl::Seconds(seconds) => Ok(Some(seconds)),
             Ttl::Default | Ttl::Never => Ok(None),
         }
     }
 
     /// The policy of an entry: call, then namespace, then default.
-    pub(crate) fn policy(&self, policy: Option<Arc<dyn PolicySource>>, namespace: &str) -> Arc<dyn PolicySource> {
+    pub(crate) fn policy(
+        &self,
+        policy: Option<Arc<dyn PolicySource>>,
+        namespace: &str,
+    ) -> Arc<dyn PolicySource> {
         policy
-            .or_else(|| self.rules_for(namespace).find_map(|rule| rule.policy.clone()))
+            .or_else(|| {
+                self.rules_for(namespace)
+                    .find_map(|rule| rule.policy.clone())
+            })
             .unwrap_or_else(|| Arc::clone(&self.default_policy))
     }
 }

@@ -21,7 +21,11 @@ impl RefCache {
     ///
     /// # Errors
     /// [`Codec`](ErrorKind::Codec) if the value has no JSON text, and as `set_with`.
-    pub async fn set<T: Serialize + ?Sized + Sync>(&self, key: &str, value: &T) -> Result<Reference> {
+    pub async fn set<T: Serialize + ?Sized + Sync>(
+        &self,
+        key: &str,
+        value: &T,
+    ) -> Result<Reference> {
         let value = Value::Document(Arc::new(Document::from_serialize(value)?));
         self.set_with(key, value, SetOptions::default()).await
     }
@@ -33,9 +37,16 @@ impl RefCache {
     /// [`InvalidArgument`](ErrorKind::InvalidArgument) for a bad TTL or an undeclared namespace,
     /// [`PermissionDenied`](ErrorKind::PermissionDenied) if an actor is given that lacks WRITE (UPDATE
     /// where the key exists), and what the store fails with. Nothing is stored then.
-    pub async fn set_with(&self, key: &str, value: Value, options: SetOptions<'_>) -> Result<Reference> {
+    pub async fn set_with(
+        &self,
+        key: &str,
+        value: Value,
+        options: SetOptions<'_>,
+    ) -> Result<Reference> {
         let settings = &self.parts.settings;
-        let namespace: Arc<str> = options.namespace.map_or_else(|| Arc::clone(&settings.default_namespace), Arc::from);
+        let namespace: Arc<str> = options
+            .namespace
+            .map_or_else(|| Arc::clone(&settings.default_namespace), Arc::from);
         settings.check_namespace(&namespace)?;
         let lifetime = settings.lifetime(options.ttl, &namespace)?;
         let policy = settings.policy(options.policy, &namespace);
@@ -46,7 +57,9 @@ impl RefCache {
                 Some((_, entry)) => (Arc::clone(&entry.policy), Permission::UPDATE),
                 None => (Arc::clone(&policy), Permission::WRITE),
             };
-            self.parts.checker.check(&*policy, permission, actor, &namespace)?;
+            self.parts
+                .checker
+                .check(&*policy, permission, actor, &namespace)?;
         }
         let details = Details {
             tool_name: options.tool_name.map(Arc::from),
@@ -69,9 +82,21 @@ impl RefCache {
             total_items: details.total_items,
             total_size: details.total_size,
         };
-        let entry = Arc::new(Entry::new(value, namespace, policy, now, expires_at, details));
+        let entry = Arc::new(Entry::new(
+            value, namespace, policy, now, expires_at, details,
+        ));
         let retire_at = Some(now + settings.default_ttl.unwrap_or(RETIREMENT));
-        self.parts.backend.put(ref_id.as_str(), entry, PutOptions { name: Some(&name), retire_at }).await?;
+        self.parts
+            .backend
+            .put(
+                ref_id.as_str(),
+                entry,
+                PutOptions {
+                    name: Some(&name),
+                    retire_at,
+                },
+            )
+            .await?;
         Ok(reference)
     }
 
@@ -80,7 +105,9 @@ impl RefCache {
     /// # Errors
     /// [`PermissionDenied`](ErrorKind::PermissionDenied), and what the store fails with.
     pub async fn delete(&self, id: &str, actor: Option<&dyn Actor>) -> Result<bool> {
-        let may = |entry: &Entry| actor.map_or(Ok(()), |actor| self.authorize(entry, actor, Access::Delete));
+        let may = |entry: &Entry| {
+            actor.map_or(Ok(()), |actor| self.authorize(entry, actor, Access::Delete))
+        };
         match self.find(id, |entry| may(entry).is_ok()).await? {
             Some((ref_id, entry)) => {
                 may(&entry)?;
@@ -96,12 +123,19 @@ impl RefCache {
     /// # Errors
     /// What the store fails with.
     pub async fn clear(&self, namespace: Option<&str>, actor: Option<&dyn Actor>) -> Result<usize> {
-        let scope = Scope { cache: Some(self.name()), namespace };
-        let Some(actor) = actor else { return self.parts.backend.clear(scope).await };
+        let scope = Scope {
+            cache: Some(self.name()),
+            namespace,
+        };
+        let Some(actor) = actor else {
+            return self.parts.backend.clear(scope).await;
+        };
         let now = self.now();
         let mut removed = 0;
         for id in self.parts.backend.keys(scope, now).await? {
-            let Some(entry) = self.parts.backend.get(&id, now).await? else { continue };
+            let Some(entry) = self.parts.backend.get(&id, now).await? else {
+                continue;
+            };
             match self.authorize(&entry, actor, Access::Delete) {
                 Ok(()) => removed += usize::from(self.parts.backend.delete(&id).await?),
                 Err(error) if error.kind() == ErrorKind::PermissionDenied => {}

@@ -20,7 +20,10 @@ use crate::error::{Error, Result};
 use crate::value::Value;
 
 /// Runs a backend's future on this thread, without the interpreter where it has to wait.
-pub(super) fn wait<F: Future<Output = Result<T>> + Send, T: Send>(py: Python<'_>, future: F) -> PyResult<T> {
+pub(super) fn wait<F: Future<Output = Result<T>> + Send, T: Send>(
+    py: Python<'_>,
+    future: F,
+) -> PyResult<T> {
     finish(future, |run| py.detach(run)).map_err(to_py)
 }
 
@@ -35,7 +38,8 @@ impl MemoryStore {
     #[new]
     #[pyo3(signature = (max_size = None))]
     fn new(max_size: Option<i64>) -> PyResult<Self> {
-        let backend = MemoryBackend::assembled(entries(max_size)?, Arc::new(PythonClock)).map_err(to_py)?;
+        let backend =
+            MemoryBackend::assembled(entries(max_size)?, Arc::new(PythonClock)).map_err(to_py)?;
         Ok(Self { backend })
     }
 
@@ -69,13 +73,32 @@ impl MemoryStore {
     /// Removes the entries of a namespace, or all; how many.
     #[pyo3(signature = (namespace = None))]
     fn clear(&self, py: Python<'_>, namespace: Option<&str>) -> PyResult<usize> {
-        wait(py, self.backend.clear(Scope { cache: None, namespace }))
+        wait(
+            py,
+            self.backend.clear(Scope {
+                cache: None,
+                namespace,
+            }),
+        )
     }
 
     /// Keys of the live entries of a namespace, or of all.
     #[pyo3(signature = (namespace = None))]
-    fn keys<'py>(&self, py: Python<'py>, namespace: Option<&str>) -> PyResult<Vec<Bound<'py, PyString>>> {
-        let keys = wait(py, self.backend.keys(Scope { cache: None, namespace }, PythonClock.now()))?;
+    fn keys<'py>(
+        &self,
+        py: Python<'py>,
+        namespace: Option<&str>,
+    ) -> PyResult<Vec<Bound<'py, PyString>>> {
+        let keys = wait(
+            py,
+            self.backend.keys(
+                Scope {
+                    cache: None,
+                    namespace,
+                },
+                PythonClock.now(),
+            ),
+        )?;
         Ok(keys.iter().map(|key| PyString::new(py, key)).collect())
     }
 
@@ -117,8 +140,13 @@ impl MemoryStore {
 
 /// A limit as callers give it; what is below 0 is as wrong as 0.
 fn entries(max_size: Option<i64>) -> PyResult<Option<usize>> {
-    let wrong = |given: i64| Error::invalid("max_size must be 1 entry or more, or None for no limit").with("max_size", given);
-    max_size.map(|given| usize::try_from(given).map_err(|_| to_py(wrong(given)))).transpose()
+    let wrong = |given: i64| {
+        Error::invalid("max_size must be 1 entry or more, or None for no limit")
+            .with("max_size", given)
+    };
+    max_size
+        .map(|given| usize::try_from(given).map_err(|_| to_py(wrong(given))))
+        .transpose()
 }
 
 /// A backend written in Python: six methods over `CacheEntry` objects.
@@ -135,27 +163,45 @@ impl SimpleBackend for PyBackend {
     async fn get(&self, id: &str) -> Result<Option<Arc<Entry>>> {
         self.call(|backend| {
             let found = backend.call_method1(intern!(backend.py(), "get"), (id,))?;
-            if found.is_none() { Ok(None) } else { entry::from_python(&found, Owner::Store).map(|entry| Some(Arc::new(entry))) }
+            if found.is_none() {
+                Ok(None)
+            } else {
+                entry::from_python(&found, Owner::Store).map(|entry| Some(Arc::new(entry)))
+            }
         })
     }
 
     async fn set(&self, id: &str, entry: Arc<Entry>) -> Result<()> {
         self.call(|backend| {
             let entry = entry::to_python(backend.py(), &entry)?;
-            backend.call_method1(intern!(backend.py(), "set"), (id, entry)).map(drop)
+            backend
+                .call_method1(intern!(backend.py(), "set"), (id, entry))
+                .map(drop)
         })
     }
 
     async fn delete(&self, id: &str) -> Result<bool> {
-        self.call(|backend| backend.call_method1(intern!(backend.py(), "delete"), (id,))?.is_truthy())
+        self.call(|backend| {
+            backend
+                .call_method1(intern!(backend.py(), "delete"), (id,))?
+                .is_truthy()
+        })
     }
 
     async fn exists(&self, id: &str) -> Result<bool> {
-        self.call(|backend| backend.call_method1(intern!(backend.py(), "exists"), (id,))?.is_truthy())
+        self.call(|backend| {
+            backend
+                .call_method1(intern!(backend.py(), "exists"), (id,))?
+                .is_truthy()
+        })
     }
 
     async fn clear(&self, namespace: Option<&str>) -> Result<usize> {
-        self.call(|backend| backend.call_method1(intern!(backend.py(), "clear"), (namespace,))?.extract())
+        self.call(|backend| {
+            backend
+                .call_method1(intern!(backend.py(), "clear"), (namespace,))?
+                .extract()
+        })
     }
 
     async fn keys(&self, namespace: Option<&str>) -> Result<Vec<String>> {

@@ -16,7 +16,10 @@ use super::error::to_py;
 use super::snapshot::{self, Keep, Snapshot};
 use super::{decode, entry, measure, preview};
 use crate::backend::{Backend, KeyIndexed};
-use crate::cache::{Access, Answer, AnswerOptions, GetOptions, NamespaceRule, PreviewConfig, RefCache, Reference, ResolveRequires, SetOptions, Ttl};
+use crate::cache::{
+    Access, Answer, AnswerOptions, GetOptions, NamespaceRule, PreviewConfig, RefCache, Reference,
+    ResolveRequires, SetOptions, Ttl,
+};
 use crate::entry::Entry;
 use crate::error::Result;
 use crate::preview::{PreviewResult, PreviewStrategy};
@@ -48,7 +51,9 @@ fn ttl(given: &Bound<'_, PyAny>) -> PyResult<Ttl> {
     }
     given.extract().map(Ttl::Seconds).map_err(|_| {
         let kind = given.get_type();
-        PyTypeError::new_err(format!("ttl must be a number of seconds, NEVER or None, not {kind}"))
+        PyTypeError::new_err(format!(
+            "ttl must be a number of seconds, NEVER or None, not {kind}"
+        ))
     })
 }
 
@@ -75,7 +80,10 @@ struct Parts {
 impl Cache {
     #[new]
     #[pyo3(signature = (name, *, backend, default_policy, default_ttl, default_namespace, preview_config, measurer, checker, namespaces, rules, trusted, copy_values, resolve_requires))]
-    #[allow(clippy::too_many_arguments, reason = "called by one constructor, by keyword")]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "called by one constructor, by keyword"
+    )]
     fn new(
         name: &str,
         backend: &Bound<'_, PyAny>,
@@ -118,7 +126,11 @@ impl Cache {
             preview_config: preview_config.clone().unbind(),
         };
         let core = RwLock::new(builder.build().map_err(to_py)?);
-        Ok(Self { core, keep: if copy_values { Keep::Copy } else { Keep::Share }, parts: RwLock::new(parts) })
+        Ok(Self {
+            core,
+            keep: if copy_values { Keep::Copy } else { Keep::Share },
+            parts: RwLock::new(parts),
+        })
     }
 
     /// Exchanges the object that measures.
@@ -135,7 +147,10 @@ impl Cache {
         let former = {
             let mut parts = self.parts.write();
             parts.samples = samples;
-            std::mem::replace(&mut parts.generator, generator.map(|generator| generator.clone().unbind()))
+            std::mem::replace(
+                &mut parts.generator,
+                generator.map(|generator| generator.clone().unbind()),
+            )
         };
         drop(former);
     }
@@ -150,7 +165,10 @@ impl Cache {
     /// Exchanges the preview configuration, whose attributes are read at each call.
     fn set_preview_config(&self, preview_config: &Bound<'_, PyAny>) -> PyResult<()> {
         config(preview_config)?;
-        let former = std::mem::replace(&mut self.parts.write().preview_config, preview_config.clone().unbind());
+        let former = std::mem::replace(
+            &mut self.parts.write().preview_config,
+            preview_config.clone().unbind(),
+        );
         drop(former);
         Ok(())
     }
@@ -170,7 +188,10 @@ impl Cache {
     ///
     /// With `any`, a value that has no JSON text is kept as the object it is; else it is an error.
     #[pyo3(signature = (key, value, *, namespace = None, policy = None, ttl = None, tool_name = None, actor = None, max_size = None, strategy = None, bound = false, any = false))]
-    #[allow(clippy::too_many_arguments, reason = "called by two methods, by keyword")]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "called by two methods, by keyword"
+    )]
     fn set<'py>(
         &self,
         py: Python<'py>,
@@ -185,7 +206,14 @@ impl Cache {
         strategy: Option<&str>,
         bound: bool,
         any: bool,
-    ) -> PyResult<(Bound<'py, PyString>, Bound<'py, PyString>, f64, Option<f64>, Option<usize>, Option<usize>)> {
+    ) -> PyResult<(
+        Bound<'py, PyString>,
+        Bound<'py, PyString>,
+        f64,
+        Option<f64>,
+        Option<usize>,
+        Option<usize>,
+    )> {
         let actor = actor.map(PyActor::new).transpose()?;
         let options = SetOptions {
             namespace,
@@ -194,15 +222,39 @@ impl Cache {
             tool_name,
             actor: actor.as_ref().map(|actor| actor as _),
             max_size,
-            strategy: strategy.map(str::parse::<PreviewStrategy>).transpose().map_err(to_py)?,
+            strategy: strategy
+                .map(str::parse::<PreviewStrategy>)
+                .transpose()
+                .map_err(to_py)?,
             bound,
         };
-        let snapshot = if any { Snapshot::take_any(value, self.keep) } else { Snapshot::take(value, self.keep) }?;
+        let snapshot = if any {
+            Snapshot::take_any(value, self.keep)
+        } else {
+            Snapshot::take(value, self.keep)
+        }?;
         let value = Value::Foreign(Arc::new(snapshot));
-        let Reference { ref_id, namespace, created_at, expires_at, total_items, total_size, .. } =
-            wait(py, self.core().set_with(key, value, options))?;
-        let (ref_id, namespace) = (PyString::new(py, ref_id.as_str()), PyString::new(py, &namespace));
-        Ok((ref_id, namespace, created_at, expires_at, total_items, total_size))
+        let Reference {
+            ref_id,
+            namespace,
+            created_at,
+            expires_at,
+            total_items,
+            total_size,
+            ..
+        } = wait(py, self.core().set_with(key, value, options))?;
+        let (ref_id, namespace) = (
+            PyString::new(py, ref_id.as_str()),
+            PyString::new(py, &namespace),
+        );
+        Ok((
+            ref_id,
+            namespace,
+            created_at,
+            expires_at,
+            total_items,
+            total_size,
+        ))
     }
 
     /// The fields of a `CacheResponse`.
@@ -237,9 +289,16 @@ impl Cache {
             return Ok(fields);
         }
         let result = self.unlocked(py, &entry, || core.view(&entry, &options))?;
-        fields.set_item(intern!(py, "preview"), decode::excerpt(py, &result.excerpt)?)?;
+        fields.set_item(
+            intern!(py, "preview"),
+            decode::excerpt(py, &result.excerpt)?,
+        )?;
         describe(&fields, &result)?;
-        if core.measurer().unit().is_some_and(|unit| unit != "characters") {
+        if core
+            .measurer()
+            .unit()
+            .is_some_and(|unit| unit != "characters")
+        {
             fields.set_item(intern!(py, "total_tokens"), result.original_size)?;
         }
         Ok(fields)
@@ -247,7 +306,13 @@ impl Cache {
 
     /// The value: for `use`, READ or EXECUTE is enough.
     #[pyo3(signature = (ref_id, *, actor, r#use = false))]
-    fn resolve<'py>(&self, py: Python<'py>, ref_id: &str, actor: &Bound<'py, PyAny>, r#use: bool) -> PyResult<Bound<'py, PyAny>> {
+    fn resolve<'py>(
+        &self,
+        py: Python<'py>,
+        ref_id: &str,
+        actor: &Bound<'py, PyAny>,
+        r#use: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let actor = PyActor::new(actor)?;
         let access = if r#use { Access::Use } else { Access::Read };
         let (_, entry) = wait(py, self.core().fetch(ref_id, &actor, access))?;
@@ -256,9 +321,18 @@ impl Cache {
 
     /// Removes an entry; whether it was there. With an actor, needs DELETE.
     #[pyo3(signature = (ref_id, *, actor = None))]
-    fn delete(&self, py: Python<'_>, ref_id: &str, actor: Option<&Bound<'_, PyAny>>) -> PyResult<bool> {
+    fn delete(
+        &self,
+        py: Python<'_>,
+        ref_id: &str,
+        actor: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<bool> {
         let actor = actor.map(PyActor::new).transpose()?;
-        wait(py, self.core().delete(ref_id, actor.as_ref().map(|actor| actor as _)))
+        wait(
+            py,
+            self.core()
+                .delete(ref_id, actor.as_ref().map(|actor| actor as _)),
+        )
     }
 
     /// Whether a live entry has this reference or key.
@@ -268,9 +342,18 @@ impl Cache {
 
     /// Removes entries of this cache; how many.
     #[pyo3(signature = (namespace = None, *, actor = None))]
-    fn clear(&self, py: Python<'_>, namespace: Option<&str>, actor: Option<&Bound<'_, PyAny>>) -> PyResult<usize> {
+    fn clear(
+        &self,
+        py: Python<'_>,
+        namespace: Option<&str>,
+        actor: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<usize> {
         let actor = actor.map(PyActor::new).transpose()?;
-        wait(py, self.core().clear(namespace, actor.as_ref().map(|actor| actor as _)))
+        wait(
+            py,
+            self.core()
+                .clear(namespace, actor.as_ref().map(|actor| actor as _)),
+        )
     }
 
     /// Whether a text is a reference that this cache may follow.
@@ -279,7 +362,12 @@ impl Cache {
     }
 
     /// The reference of a live entry by its exact key.
-    fn find<'py>(&self, py: Python<'py>, key: &str, namespace: &str) -> PyResult<Option<Bound<'py, PyString>>> {
+    fn find<'py>(
+        &self,
+        py: Python<'py>,
+        key: &str,
+        namespace: &str,
+    ) -> PyResult<Option<Bound<'py, PyString>>> {
         let core = self.core();
         let name = core.key_name(namespace, key);
         let found = wait(py, core.backend().find(&name, core.now()))?;
@@ -288,7 +376,10 @@ impl Cache {
 
     /// Raises ValueError for a namespace that was not declared.
     fn check_namespace(&self, namespace: &str) -> PyResult<()> {
-        self.core().settings().check_namespace(namespace).map_err(to_py)
+        self.core()
+            .settings()
+            .check_namespace(namespace)
+            .map_err(to_py)
     }
 
     /// Whether answering for this entry may take long.
@@ -300,16 +391,30 @@ impl Cache {
 
     /// What a tool answers in place of its result; None if the entry is gone.
     #[pyo3(signature = (ref_id, *, actor, producer))]
-    fn answer<'py>(&self, py: Python<'py>, ref_id: &str, actor: &Bound<'py, PyAny>, producer: bool) -> PyResult<Option<Bound<'py, PyDict>>> {
+    fn answer<'py>(
+        &self,
+        py: Python<'py>,
+        ref_id: &str,
+        actor: &Bound<'py, PyAny>,
+        producer: bool,
+    ) -> PyResult<Option<Bound<'py, PyDict>>> {
         let core = self.configured(py)?;
-        let Some(entry) = wait(py, core.backend().get(ref_id, core.now()))? else { return Ok(None) };
+        let Some(entry) = wait(py, core.backend().get(ref_id, core.now()))? else {
+            return Ok(None);
+        };
         let actor = PyActor::new(actor)?;
-        let options = AnswerOptions { actor: &actor, producer };
+        let options = AnswerOptions {
+            actor: &actor,
+            producer,
+        };
         let foreign = self.foreign_generator(py, &entry, &mut GetOptions::default());
         let answer = match foreign {
             None => Some(self.unlocked(py, &entry, || core.answer(&entry, &options))?),
             Some(_) if core.is_hidden(&entry, &options).map_err(to_py)? => Some(Answer::Hidden),
-            Some(_) => core.complete_size(&entry).map_err(to_py)?.map(|size| Answer::Complete { size }),
+            Some(_) => core
+                .complete_size(&entry)
+                .map_err(to_py)?
+                .map(|size| Answer::Complete { size }),
         };
         let fields = PyDict::new(py);
         fields.set_item(intern!(py, "ref_id"), ref_id)?;
@@ -346,7 +451,9 @@ impl Cache {
                 flags(&fields, false)?;
                 fields.set_item(intern!(py, "preview_strategy"), py.None())?;
                 fields.set_item(intern!(py, "total_items"), py.None())?;
-                let message = format!("You may use this value but not see it: pass ref_id='{ref_id}' to another tool.");
+                let message = format!(
+                    "You may use this value but not see it: pass ref_id='{ref_id}' to another tool."
+                );
                 fields.set_item(intern!(py, "message"), message)?;
             }
         }
@@ -356,10 +463,19 @@ impl Cache {
     }
 
     /// When an entry ends (seconds since 1970, None = never) and which tool made it; None if it is gone.
-    fn facts(&self, py: Python<'_>, ref_id: &str) -> PyResult<Option<(Option<f64>, Option<String>)>> {
+    fn facts(
+        &self,
+        py: Python<'_>,
+        ref_id: &str,
+    ) -> PyResult<Option<(Option<f64>, Option<String>)>> {
         let core = self.core();
         let found = wait(py, core.backend().get(ref_id, core.now()))?;
-        Ok(found.map(|entry| (entry.expires_at, entry.details.tool_name.as_deref().map(String::from))))
+        Ok(found.map(|entry| {
+            (
+                entry.expires_at,
+                entry.details.tool_name.as_deref().map(String::from),
+            )
+        }))
     }
 
     /// An entry as a `CacheEntry`, or None.
@@ -371,7 +487,9 @@ impl Cache {
 
     /// What hooks hold is theirs to visit once; entries belong to their store.
     fn __traverse__(&self, visit: PyVisit<'_>) -> std::result::Result<(), PyTraverseError> {
-        let Some(parts) = self.parts.try_read() else { return Ok(()) };
+        let Some(parts) = self.parts.try_read() else {
+            return Ok(());
+        };
         visit.call(&parts.backend)?;
         visit.call(&parts.measurer)?;
         visit.call(&parts.generator)?;
@@ -417,7 +535,12 @@ impl Cache {
     }
 
     /// The user's generator, if it is to make this view.
-    fn foreign_generator(&self, py: Python<'_>, entry: &Entry, options: &mut GetOptions<'_>) -> Option<Py<PyAny>> {
+    fn foreign_generator(
+        &self,
+        py: Python<'_>,
+        entry: &Entry,
+        options: &mut GetOptions<'_>,
+    ) -> Option<Py<PyAny>> {
         let parts = self.parts.read();
         let generator = parts.generator.as_ref()?;
         if entry.details.strategy.is_some() {
@@ -441,19 +564,39 @@ impl Cache {
         let value = snapshot::fresh(py, &entry.value)?;
         let measurer = self.parts.read().measurer.clone_ref(py);
         let max_size = options.max_size.unwrap_or_else(|| core.preview_size(entry));
-        preview::generate_foreign(generator.bind(py), &value, max_size, measurer.bind(py), options.page, options.page_size)
+        preview::generate_foreign(
+            generator.bind(py),
+            &value,
+            max_size,
+            measurer.bind(py),
+            options.page,
+            options.page_size,
+        )
     }
 
     /// Does work on an entry, without the interpreter if that may take long.
-    fn unlocked<T: Send>(&self, py: Python<'_>, entry: &Entry, work: impl FnOnce() -> Result<T> + Send) -> PyResult<T> {
-        if is_large(entry) { py.detach(work) } else { work() }.map_err(to_py)
+    fn unlocked<T: Send>(
+        &self,
+        py: Python<'_>,
+        entry: &Entry,
+        work: impl FnOnce() -> Result<T> + Send,
+    ) -> PyResult<T> {
+        if is_large(entry) {
+            py.detach(work)
+        } else {
+            work()
+        }
+        .map_err(to_py)
     }
 }
 
 fn is_large(entry: &Entry) -> bool {
     match &entry.value {
         Value::Document(document) => document.text().len() >= 64 * 1024,
-        Value::Foreign(value) => value.as_any().downcast_ref::<Snapshot>().is_none_or(Snapshot::is_large),
+        Value::Foreign(value) => value
+            .as_any()
+            .downcast_ref::<Snapshot>()
+            .is_none_or(Snapshot::is_large),
     }
 }
 
@@ -461,7 +604,10 @@ fn is_large(entry: &Entry) -> bool {
 fn store(backend: &Bound<'_, PyAny>) -> Arc<dyn Backend> {
     // only the class itself: a subclass may have overridden any of the six methods
     let native = backend.getattr(intern!(backend.py(), "_native_store")).ok();
-    match native.as_ref().and_then(|native| native.cast::<MemoryStore>().ok()) {
+    match native
+        .as_ref()
+        .and_then(|native| native.cast::<MemoryStore>().ok())
+    {
         Some(native) => Arc::new(native.get().backend.clone()),
         None => Arc::new(KeyIndexed::new(PyBackend(backend.clone().unbind()))),
     }
@@ -475,7 +621,9 @@ fn config(preview_config: &Bound<'_, PyAny>) -> PyResult<PreviewConfig> {
     PreviewConfig::new(max_size, strategy).map_err(to_py)
 }
 
-fn rule((pattern, given_ttl, policy): &(String, Bound<'_, PyAny>, Option<Bound<'_, PyAny>>)) -> PyResult<NamespaceRule> {
+fn rule(
+    (pattern, given_ttl, policy): &(String, Bound<'_, PyAny>, Option<Bound<'_, PyAny>>),
+) -> PyResult<NamespaceRule> {
     let rule = NamespaceRule::new(pattern).ttl(ttl(given_ttl)?);
     Ok(match policy {
         Some(policy) => rule.policy(Arc::new(PyPolicy::new(policy))),
@@ -484,7 +632,9 @@ fn rule((pattern, given_ttl, policy): &(String, Bound<'_, PyAny>, Option<Bound<'
 }
 
 fn size(given: i64) -> PyResult<usize> {
-    usize::try_from(given).map_err(|_| to_py(crate::Error::invalid("max_size must be 0 or greater").with("max_size", given)))
+    usize::try_from(given).map_err(|_| {
+        to_py(crate::Error::invalid("max_size must be 0 or greater").with("max_size", given))
+    })
 }
 
 fn flags(fields: &Bound<'_, PyDict>, complete: bool) -> PyResult<()> {
@@ -515,5 +665,8 @@ fn large_hint(ref_id: &str, shown: &Bound<'_, PyAny>, limit: usize) -> String {
     if !shown.is_none() {
         return hint(ref_id);
     }
-    format!("{} A preview of {limit} is too small for this value; pass a larger max_size (4 or more).", hint(ref_id))
+    format!(
+        "{} A preview of {limit} is too small for this value; pass a larger max_size (4 or more).",
+        hint(ref_id)
+    )
 }

@@ -14,12 +14,16 @@ impl Clock for PythonClock {
     /// The machine's clock where Python's cannot be asked: at the interpreter's end, or when a
     /// patched one fails.
     fn now(&self) -> Timestamp {
-        Python::try_attach(|py| ask(py).ok()).flatten().unwrap_or_else(|| SystemClock.now())
+        Python::try_attach(|py| ask(py).ok())
+            .flatten()
+            .unwrap_or_else(|| SystemClock.now())
     }
 }
 
 fn ask(py: Python<'_>) -> PyResult<Timestamp> {
     static TIME: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
     let time = TIME.get_or_try_init(py, || Ok::<_, PyErr>(py.import("time")?.unbind()))?;
-    time.bind(py).call_method0(pyo3::intern!(py, "time"))?.extract()
+    time.bind(py)
+        .call_method0(pyo3::intern!(py, "time"))?
+        .extract()
 }

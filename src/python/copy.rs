@@ -2,7 +2,10 @@
 
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBool, PyByteArray, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyString, PyTuple, PyType};
+use pyo3::types::{
+    PyBool, PyByteArray, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyString,
+    PyTuple, PyType,
+};
 use pyo3::{PyTraverseError, PyVisit};
 
 /// Live objects that a document's notes refer to.
@@ -14,28 +17,46 @@ pub(super) struct Objects {
 impl Objects {
     /// Keeps copies of these, and hands out copies.
     pub(super) fn keep(py: Python<'_>, objects: Vec<Py<PyAny>>) -> PyResult<Self> {
-        let objects = objects.into_iter().map(|object| Ok(leaf(object.bind(py))?.unbind())).collect::<PyResult<_>>()?;
-        Ok(Self { objects, copied: true })
+        let objects = objects
+            .into_iter()
+            .map(|object| Ok(leaf(object.bind(py))?.unbind()))
+            .collect::<PyResult<_>>()?;
+        Ok(Self {
+            objects,
+            copied: true,
+        })
     }
 
     /// Keeps these, which are copies already, and hands out copies.
     pub(super) fn adopt(objects: Vec<Py<PyAny>>) -> Self {
-        Self { objects, copied: true }
+        Self {
+            objects,
+            copied: true,
+        }
     }
 
     /// Keeps and hands out these themselves.
     pub(super) fn share(objects: Vec<Py<PyAny>>) -> Self {
-        Self { objects, copied: false }
+        Self {
+            objects,
+            copied: false,
+        }
     }
 
     /// The object to hand out.
     pub(super) fn fresh<'py>(&self, py: Python<'py>, number: u32) -> PyResult<Bound<'py, PyAny>> {
         let object = self.objects[number as usize].bind(py);
-        if self.copied { leaf(object) } else { Ok(object.clone()) }
+        if self.copied {
+            leaf(object)
+        } else {
+            Ok(object.clone())
+        }
     }
 
     pub(super) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        self.objects.iter().try_for_each(|object| visit.call(object))
+        self.objects
+            .iter()
+            .try_for_each(|object| visit.call(object))
     }
 }
 
@@ -66,7 +87,10 @@ pub(super) fn value<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny
         if tuple.iter().all(|item| is_shared(&item)) {
             return Ok(value.clone());
         }
-        let items = tuple.iter().map(|item| self::value(&item)).collect::<PyResult<Vec<_>>>()?;
+        let items = tuple
+            .iter()
+            .map(|item| self::value(&item))
+            .collect::<PyResult<Vec<_>>>()?;
         Ok(PyTuple::new(py, items)?.into_any())
     } else {
         leaf(value)
@@ -101,7 +125,12 @@ fn leaf<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
 /// `mcp_refcache._copying.copy_object`: what is to be done with types that Rust does not know.
 fn copier(py: Python<'_>) -> PyResult<&Py<PyAny>> {
     static COPIER: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    COPIER.get_or_try_init(py, || Ok(py.import("mcp_refcache._copying")?.getattr("copy_object")?.unbind()))
+    COPIER.get_or_try_init(py, || {
+        Ok(py
+            .import("mcp_refcache._copying")?
+            .getattr("copy_object")?
+            .unbind())
+    })
 }
 
 /// Number of items of the collections that users know by their length.
@@ -114,6 +143,8 @@ pub(super) fn length(value: &Bound<'_, PyAny>) -> Option<usize> {
         py.get_type::<PySet>(),
         py.get_type::<PyFrozenSet>(),
     ];
-    let known = collections.iter().any(|kind| value.is_instance(kind).unwrap_or(false));
+    let known = collections
+        .iter()
+        .any(|kind| value.is_instance(kind).unwrap_or(false));
     if known { value.len().ok() } else { None }
 }

@@ -36,7 +36,13 @@ struct Decoder<'a, 'py> {
 
 impl<'a, 'py> Decoder<'a, 'py> {
     fn new(py: Python<'py>, document: &'a Document) -> Self {
-        Self { py, document, text: document.text(), noted: !document.notes().is_empty(), keys: vec![None; KEY_CACHE] }
+        Self {
+            py,
+            document,
+            text: document.text(),
+            noted: !document.notes().is_empty(),
+            keys: vec![None; KEY_CACHE],
+        }
     }
 
     fn node(&mut self, node: &Node) -> PyResult<Bound<'py, PyAny>> {
@@ -45,7 +51,9 @@ impl<'a, 'py> Decoder<'a, 'py> {
             Node::Made(text) => made(self.py, text),
             Node::Picks(container, picks) => {
                 let document = self.document;
-                let items = picks.iter().filter_map(|number| document.item(container, *number));
+                let items = picks
+                    .iter()
+                    .filter_map(|number| document.item(container, *number));
                 if container.is_dict() {
                     let dict = PyDict::new(self.py);
                     for item in items {
@@ -54,11 +62,16 @@ impl<'a, 'py> Decoder<'a, 'py> {
                     }
                     return Ok(dict.into_any());
                 }
-                let items = items.map(|item| self.span(item.value)).collect::<PyResult<Vec<_>>>()?;
+                let items = items
+                    .map(|item| self.span(item.value))
+                    .collect::<PyResult<Vec<_>>>()?;
                 Ok(PyList::new(self.py, items)?.into_any())
             }
             Node::List(nodes) => {
-                let items = nodes.iter().map(|node| self.node(node)).collect::<PyResult<Vec<_>>>()?;
+                let items = nodes
+                    .iter()
+                    .map(|node| self.node(node))
+                    .collect::<PyResult<Vec<_>>>()?;
                 Ok(PyList::new(self.py, items)?.into_any())
             }
             Node::Dict(nodes) => {
@@ -81,7 +94,11 @@ impl<'a, 'py> Decoder<'a, 'py> {
     }
 
     fn note(&self, at: usize) -> Option<Note> {
-        if self.noted { self.document.notes().at(at) } else { None }
+        if self.noted {
+            self.document.notes().at(at)
+        } else {
+            None
+        }
     }
 
     fn value(&mut self, at: &mut usize) -> PyResult<Bound<'py, PyAny>> {
@@ -177,13 +194,17 @@ impl<'a, 'py> Decoder<'a, 'py> {
 /// A slot of the key cache: length and ends tell the keys of a row apart well enough.
 fn key_slot(quoted: &str) -> usize {
     let bytes = quoted.as_bytes();
-    let (first, last) = (bytes.get(1).copied().unwrap_or(0), bytes.len().checked_sub(2).map_or(0, |i| bytes[i]));
+    let (first, last) = (
+        bytes.get(1).copied().unwrap_or(0),
+        bytes.len().checked_sub(2).map_or(0, |i| bytes[i]),
+    );
     (bytes.len() * 31 + usize::from(first) * 7 + usize::from(last)) % KEY_CACHE
 }
 
 /// JSON text that was made for an excerpt.
 pub(super) fn made<'py>(py: Python<'py>, text: &str) -> PyResult<Bound<'py, PyAny>> {
-    let document = Document::from_written(text.to_owned(), crate::value::Notes::default()).map_err(super::error::to_py)?;
+    let document = Document::from_written(text.to_owned(), crate::value::Notes::default())
+        .map_err(super::error::to_py)?;
     self::document(py, &document)
 }
 
@@ -194,7 +215,11 @@ fn string<'py>(py: Python<'py>, quoted: &str) -> PyResult<Bound<'py, PyString>> 
         return Ok(PyString::new(py, inside));
     }
     let units: Vec<u8> = scan::utf16(inside).flat_map(u16::to_le_bytes).collect();
-    PyString::from_encoded_object(&PyBytes::new(py, &units), Some(c"utf-16-le"), Some(c"surrogatepass"))
+    PyString::from_encoded_object(
+        &PyBytes::new(py, &units),
+        Some(c"utf-16-le"),
+        Some(c"surrogatepass"),
+    )
 }
 
 /// A number, bool or null.
@@ -210,7 +235,10 @@ fn scalar<'py>(py: Python<'py>, text: &str) -> PyResult<Bound<'py, PyAny>> {
             if let Ok(int) = number.parse::<i64>() {
                 return Ok(int.into_pyobject(py)?.into_any());
             }
-            if number.bytes().any(|byte| matches!(byte, b'.' | b'e' | b'E')) {
+            if number
+                .bytes()
+                .any(|byte| matches!(byte, b'.' | b'e' | b'E'))
+            {
                 return Ok(PyFloat::new(py, number.parse()?).into_any());
             }
             py.get_type::<PyInt>().call1((number,))?

@@ -80,7 +80,14 @@ pub(super) fn from_python(entry: &Bound<'_, PyAny>, owner: Owner) -> PyResult<En
     let policy = Arc::new(PyPolicy::new(&entry.getattr(intern!(py, "policy"))?));
     let created_at = entry.getattr(intern!(py, "created_at"))?.extract()?;
     let expires_at = entry.getattr(intern!(py, "expires_at"))?.extract()?;
-    Ok(Entry::new(Value::Foreign(Arc::new(value)), namespace.into(), policy, created_at, expires_at, details))
+    Ok(Entry::new(
+        Value::Foreign(Arc::new(value)),
+        namespace.into(),
+        policy,
+        created_at,
+        expires_at,
+        details,
+    ))
 }
 
 /// Details from metadata; what is missing or of another type is not known.
@@ -89,10 +96,25 @@ fn details(metadata: &Bound<'_, PyAny>, owner: Owner) -> PyResult<Details> {
         Owner::Caller => Snapshot::take_any(metadata, Keep::Copy)?,
         Owner::Store => Snapshot::borrowed(metadata, None),
     };
-    let mut details = Details { extra: Some(Value::Foreign(Arc::new(extra))), ..Details::default() };
-    let Ok(metadata) = metadata.cast::<PyDict>() else { return Ok(details) };
-    let text = |dict: &Bound<'_, PyDict>, key| dict.get_item(key).ok().flatten().and_then(|item| item.extract::<String>().ok());
-    let number = |dict: &Bound<'_, PyDict>, key| dict.get_item(key).ok().flatten().and_then(|item| item.extract::<usize>().ok());
+    let mut details = Details {
+        extra: Some(Value::Foreign(Arc::new(extra))),
+        ..Details::default()
+    };
+    let Ok(metadata) = metadata.cast::<PyDict>() else {
+        return Ok(details);
+    };
+    let text = |dict: &Bound<'_, PyDict>, key| {
+        dict.get_item(key)
+            .ok()
+            .flatten()
+            .and_then(|item| item.extract::<String>().ok())
+    };
+    let number = |dict: &Bound<'_, PyDict>, key| {
+        dict.get_item(key)
+            .ok()
+            .flatten()
+            .and_then(|item| item.extract::<usize>().ok())
+    };
     details.tool_name = text(metadata, "tool_name").map(Arc::from);
     details.total_items = number(metadata, "total_items");
     details.total_size = number(metadata, "total_size");
@@ -101,7 +123,9 @@ fn details(metadata: &Bound<'_, PyAny>, owner: Owner) -> PyResult<Details> {
     {
         details.max_size = number(reserved, "max_size");
         details.strategy = text(reserved, "strategy").and_then(|strategy| strategy.parse().ok());
-        details.bound = reserved.get_item("bound")?.is_some_and(|bound| bound.is_truthy().unwrap_or(true));
+        details.bound = reserved
+            .get_item("bound")?
+            .is_some_and(|bound| bound.is_truthy().unwrap_or(true));
     }
     Ok(details)
 }

@@ -1,6 +1,8 @@
 //! Errors across the border: Rust kinds become Python classes, Python exceptions pass through.
 
-use pyo3::exceptions::{PyBaseException, PyKeyError, PyPermissionError, PyRuntimeError, PyTypeError, PyValueError};
+use pyo3::exceptions::{
+    PyBaseException, PyKeyError, PyPermissionError, PyRuntimeError, PyTypeError, PyValueError,
+};
 use pyo3::prelude::*;
 
 use crate::error::{Error, ErrorKind};
@@ -16,22 +18,31 @@ pub(super) fn to_py(error: Error) -> PyErr {
     match kind {
         ErrorKind::PermissionDenied => super::access::denied(message, source),
         ErrorKind::NotFound => PyKeyError::new_err(message),
-        ErrorKind::InvalidArgument | ErrorKind::Codec | ErrorKind::Unsupported => PyValueError::new_err(message),
-        ErrorKind::InvalidType => PyTypeError::new_err(message),
-        ErrorKind::CircularReference | ErrorKind::Backend | ErrorKind::Busy | ErrorKind::Hook | ErrorKind::Unexpected => {
-            PyRuntimeError::new_err(message)
+        ErrorKind::InvalidArgument | ErrorKind::Codec | ErrorKind::Unsupported => {
+            PyValueError::new_err(message)
         }
+        ErrorKind::InvalidType => PyTypeError::new_err(message),
+        ErrorKind::CircularReference
+        | ErrorKind::Backend
+        | ErrorKind::Busy
+        | ErrorKind::Hook
+        | ErrorKind::Unexpected => PyRuntimeError::new_err(message),
     }
 }
 
 /// An exception on its way through the core. A `PermissionError` is understood as a denial.
 pub(super) fn from_py(raised: PyErr) -> Error {
     let denied = Python::attach(|py| raised.is_instance_of::<PyPermissionError>(py));
-    let kind = if denied { ErrorKind::PermissionDenied } else { ErrorKind::Hook };
+    let kind = if denied {
+        ErrorKind::PermissionDenied
+    } else {
+        ErrorKind::Hook
+    };
     Error::new(kind, "code of the user failed").caused_by(raised)
 }
 
 /// Whether an exception should not be taken for an answer (`KeyboardInterrupt`, `SystemExit`).
 pub(super) fn is_exit(py: Python<'_>, raised: &PyErr) -> bool {
-    !raised.is_instance_of::<pyo3::exceptions::PyException>(py) && raised.is_instance_of::<PyBaseException>(py)
+    !raised.is_instance_of::<pyo3::exceptions::PyException>(py)
+        && raised.is_instance_of::<PyBaseException>(py)
 }

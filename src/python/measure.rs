@@ -12,7 +12,10 @@ use super::error::{from_py, to_py};
 use super::snapshot::to_document;
 use super::{decode, walk};
 use crate::error::Result;
-use crate::measure::{CharacterFallback, CharacterMeasurer, Encoding as Bpe, SizeMeasurer, TokenMeasurer, Tokenizer, encoding_for_model};
+use crate::measure::{
+    CharacterFallback, CharacterMeasurer, Encoding as Bpe, SizeMeasurer, TokenMeasurer, Tokenizer,
+    encoding_for_model,
+};
 use crate::value::Excerpt;
 
 /// Characters of `json.dumps(value, default=str)`.
@@ -29,10 +32,16 @@ pub(super) fn json_text(value: &Bound<'_, PyAny>) -> PyResult<String> {
 
 /// Tokens of `json.dumps(value, default=str)` by any tokenizer.
 #[pyfunction]
-pub(super) fn count_tokens(value: &Bound<'_, PyAny>, tokenizer: &Bound<'_, PyAny>) -> PyResult<usize> {
+pub(super) fn count_tokens(
+    value: &Bound<'_, PyAny>,
+    tokenizer: &Bound<'_, PyAny>,
+) -> PyResult<usize> {
     let document = to_document(walk::walk(value)?, Objects::share).map_err(to_py)?;
     let measurer = token_measurer(tokenizer)?;
-    value.py().detach(|| measurer.measure(&Excerpt::whole(Arc::new(document)))).map_err(to_py)
+    value
+        .py()
+        .detach(|| measurer.measure(&Excerpt::whole(Arc::new(document))))
+        .map_err(to_py)
 }
 
 /// A built-in vocabulary: `o200k_base` or `cl100k_base`.
@@ -68,7 +77,10 @@ impl Encoding {
 
 /// A str as UTF-8; lone surrogates become U+FFFD.
 fn lossy(text: &Bound<'_, PyAny>) -> PyResult<String> {
-    Ok(text.cast::<pyo3::types::PyString>()?.to_string_lossy().into_owned())
+    Ok(text
+        .cast::<pyo3::types::PyString>()?
+        .to_string_lossy()
+        .into_owned())
 }
 
 /// The measurer that a Python object stands for.
@@ -93,10 +105,17 @@ fn token_measurer(tokenizer: &Bound<'_, PyAny>) -> PyResult<Arc<dyn SizeMeasurer
         }
     }
     if is_exactly(tokenizer, "CharacterFallback")? {
-        let fallback = CharacterFallback::new(tokenizer.getattr(intern!(py, "chars_per_token"))?.extract()?).map_err(to_py)?;
+        let fallback = CharacterFallback::new(
+            tokenizer
+                .getattr(intern!(py, "chars_per_token"))?
+                .extract()?,
+        )
+        .map_err(to_py)?;
         return Ok(Arc::new(TokenMeasurer::new(fallback)));
     }
-    Ok(Arc::new(TokenMeasurer::new(PyTokenizer(tokenizer.clone().unbind()))))
+    Ok(Arc::new(TokenMeasurer::new(PyTokenizer(
+        tokenizer.clone().unbind(),
+    ))))
 }
 
 /// Whether an object is of this class of `mcp_refcache.context` itself: a subclass may override anything.
@@ -108,7 +127,9 @@ fn is_exactly(object: &Bound<'_, PyAny>, class: &'static str) -> PyResult<bool> 
         "TiktokenAdapter" => 2,
         _ => 3,
     };
-    Ok(object.get_type().is(CLASSES[slot].import(object.py(), "mcp_refcache.context", class)?))
+    Ok(object
+        .get_type()
+        .is(CLASSES[slot].import(object.py(), "mcp_refcache.context", class)?))
 }
 
 /// A measurer written in Python: is shown what the agent would be shown.
@@ -117,8 +138,15 @@ struct PyMeasurer(Py<PyAny>);
 impl SizeMeasurer for PyMeasurer {
     fn measure(&self, excerpt: &Excerpt) -> Result<usize> {
         Python::attach(|py| {
-            let shown = if excerpt.is_whole() { decode::document(py, excerpt.document()) } else { decode::excerpt(py, excerpt) };
-            self.0.bind(py).call_method1(intern!(py, "measure"), (shown?,))?.extract()
+            let shown = if excerpt.is_whole() {
+                decode::document(py, excerpt.document())
+            } else {
+                decode::excerpt(py, excerpt)
+            };
+            self.0
+                .bind(py)
+                .call_method1(intern!(py, "measure"), (shown?,))?
+                .extract()
         })
         .map_err(from_py)
     }
@@ -133,10 +161,22 @@ impl Tokenizer for PyTokenizer {
     }
 
     fn encode(&self, text: &str) -> Result<Vec<u32>> {
-        Python::attach(|py| self.0.bind(py).call_method1(intern!(py, "encode"), (text,))?.extract()).map_err(from_py)
+        Python::attach(|py| {
+            self.0
+                .bind(py)
+                .call_method1(intern!(py, "encode"), (text,))?
+                .extract()
+        })
+        .map_err(from_py)
     }
 
     fn count_tokens(&self, text: &str) -> Result<usize> {
-        Python::attach(|py| self.0.bind(py).call_method1(intern!(py, "count_tokens"), (text,))?.extract()).map_err(from_py)
+        Python::attach(|py| {
+            self.0
+                .bind(py)
+                .call_method1(intern!(py, "count_tokens"), (text,))?
+                .extract()
+        })
+        .map_err(from_py)
     }
 }

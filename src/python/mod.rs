@@ -4,6 +4,7 @@ mod access;
 mod backend;
 mod cache;
 mod clock;
+mod contains_refs;
 mod copy;
 mod decode;
 mod entry;
@@ -23,9 +24,16 @@ mod _core {
     const VERSION: &str = env!("CARGO_PKG_VERSION");
 
     #[pymodule_export]
+    use super::access::{
+        actor_matches, check_permission, effective_permissions, namespace_admits, namespace_name,
+        parse_namespace, required_session,
+    };
+    #[pymodule_export]
     use super::backend::MemoryStore;
     #[pymodule_export]
     use super::cache::{Cache, Never};
+    #[pymodule_export]
+    use super::contains_refs::contains_refs;
     #[pymodule_export]
     use super::fingerprint::{Unkeyable, fingerprint, identity_of};
     #[pymodule_export]

@@ -40,12 +40,29 @@ pub(super) fn generate<'py>(
     let strategy: PreviewStrategy = strategy.parse().map_err(to_py)?;
     let document = Arc::new(to_document(walk::walk(value)?, Objects::share).map_err(to_py)?);
     let measurer = measure::from_python(measurer)?;
-    let (page, page_size) = (number("page", page).map_err(to_py)?, number("page_size", page_size).map_err(to_py)?);
-    let request = PreviewRequest { document: &document, max_size: max_size.max(0) as usize, measurer: &*measurer, page, page_size };
-    let result = py.detach(|| default_generator(strategy).generate(&request)).map_err(to_py)?;
+    let (page, page_size) = (
+        number("page", page).map_err(to_py)?,
+        number("page_size", page_size).map_err(to_py)?,
+    );
+    let request = PreviewRequest {
+        document: &document,
+        max_size: max_size.max(0) as usize,
+        measurer: &*measurer,
+        page,
+        page_size,
+    };
+    let result = py
+        .detach(|| default_generator(strategy).generate(&request))
+        .map_err(to_py)?;
     let whole = result.excerpt.is_whole() && document.kind() != Kind::List;
-    let same = result.excerpt.is_whole() && (whole || value.is_instance_of::<PyList>()) && result.strategy != PreviewStrategy::Paginate;
-    let preview = if same { value.clone() } else { decode::excerpt(py, &result.excerpt)? };
+    let same = result.excerpt.is_whole()
+        && (whole || value.is_instance_of::<PyList>())
+        && result.strategy != PreviewStrategy::Paginate;
+    let preview = if same {
+        value.clone()
+    } else {
+        decode::excerpt(py, &result.excerpt)?
+    };
     Ok(fields(preview, &result))
 }
 

@@ -12,7 +12,9 @@ use crate::reference;
 /// Whether a value is a str with the form of a reference.
 #[pyfunction]
 pub(super) fn is_ref_id(value: &Bound<'_, PyAny>) -> bool {
-    value.cast::<PyString>().is_ok_and(|text| text.to_str().is_ok_and(reference::is_ref_id))
+    value
+        .cast::<PyString>()
+        .is_ok_and(|text| text.to_str().is_ok_and(reference::is_ref_id))
 }
 
 /// Replaces references inside a value.
@@ -31,8 +33,16 @@ pub(super) fn resolve_refs<'py>(
     fail_on_missing: bool,
 ) -> PyResult<(Bound<'py, PyAny>, Vec<String>, Bound<'py, PyDict>)> {
     let errors = PyDict::new(value.py());
-    let mut resolver =
-        Resolver { resolve, follow, knows, fail_on_missing, chain: Vec::new(), resolved: Vec::new(), errors, depth: 0 };
+    let mut resolver = Resolver {
+        resolve,
+        follow,
+        knows,
+        fail_on_missing,
+        chain: Vec::new(),
+        resolved: Vec::new(),
+        errors,
+        depth: 0,
+    };
     let replaced = resolver.visit(value)?.unwrap_or_else(|| value.clone());
     Ok((replaced, resolver.resolved, resolver.errors))
 }
@@ -61,7 +71,9 @@ impl<'py> Resolver<'py> {
             };
         }
         if self.depth == MAX_DEPTH {
-            return Err(PyRecursionError::new_err(format!("value nests deeper than {MAX_DEPTH} levels")));
+            return Err(PyRecursionError::new_err(format!(
+                "value nests deeper than {MAX_DEPTH} levels"
+            )));
         }
         self.depth += 1;
         let visited = self.container(value);
@@ -84,22 +96,35 @@ impl<'py> Resolver<'py> {
             let (values, new_values) = self.items(dict.values().iter())?;
             return self.rebuilt(new_keys || new_values, || {
                 let rebuilt = PyDict::new(py);
-                keys.into_iter().zip(values).try_for_each(|(key, value)| rebuilt.set_item(key, value))?;
+                keys.into_iter()
+                    .zip(values)
+                    .try_for_each(|(key, value)| rebuilt.set_item(key, value))?;
                 Ok(rebuilt.into_any())
             });
         }
         if let Ok(set) = value.cast::<PySet>() {
             let (items, changed) = self.items(set.iter())?;
-            return if changed { Ok(Some(PySet::new(py, items)?.into_any())) } else { Ok(None) };
+            return if changed {
+                Ok(Some(PySet::new(py, items)?.into_any()))
+            } else {
+                Ok(None)
+            };
         }
         if let Ok(set) = value.cast::<PyFrozenSet>() {
             let (items, changed) = self.items(set.iter())?;
-            return if changed { Ok(Some(PyFrozenSet::new(py, items)?.into_any())) } else { Ok(None) };
+            return if changed {
+                Ok(Some(PyFrozenSet::new(py, items)?.into_any()))
+            } else {
+                Ok(None)
+            };
         }
         self.object(value)
     }
 
-    fn items(&mut self, items: impl Iterator<Item = Bound<'py, PyAny>>) -> PyResult<(Vec<Bound<'py, PyAny>>, bool)> {
+    fn items(
+        &mut self,
+        items: impl Iterator<Item = Bound<'py, PyAny>>,
+    ) -> PyResult<(Vec<Bound<'py, PyAny>>, bool)> {
         let mut changed = false;
         let items = items.map(|item| {
             let visited = self.visit(&item)?;
@@ -115,7 +140,11 @@ impl<'py> Resolver<'py> {
         changed: bool,
         build: impl FnOnce() -> PyResult<Bound<'py, PyAny>>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        if changed || self.chain.is_empty() { build().map(Some) } else { Ok(None) }
+        if changed || self.chain.is_empty() {
+            build().map(Some)
+        } else {
+            Ok(None)
+        }
     }
 
     /// A dataclass instance or pydantic model with references in its fields is copied with the values.
@@ -125,14 +154,29 @@ impl<'py> Resolver<'py> {
             return Ok(None);
         }
         let class = value.get_type();
-        let fields = [intern!(py, "__dataclass_fields__"), intern!(py, "__pydantic_fields__")];
-        let Some(fields) = fields.into_iter().find_map(|name| class.getattr(name).ok()) else { return Ok(None) };
-        let Ok(fields) = fields.cast_into::<PyDict>() else { return Ok(None) };
+        let fields = [
+            intern!(py, "__dataclass_fields__"),
+            intern!(py, "__pydantic_fields__"),
+        ];
+        let Some(fields) = fields.into_iter().find_map(|name| class.getattr(name).ok()) else {
+            return Ok(None);
+        };
+        let Ok(fields) = fields.cast_into::<PyDict>() else {
+            return Ok(None);
+        };
         let mut copy = None;
         for name in fields.keys() {
-            let Ok(field) = value.getattr(name.cast::<PyString>()?) else { continue };
-            let Some(replaced) = self.visit(&field)? else { continue };
-            if replaced.is(&field) || (self.chain.is_empty() && is_container(&field) && replaced.eq(&field).unwrap_or(false)) {
+            let Ok(field) = value.getattr(name.cast::<PyString>()?) else {
+                continue;
+            };
+            let Some(replaced) = self.visit(&field)? else {
+                continue;
+            };
+            if replaced.is(&field)
+                || (self.chain.is_empty()
+                    && is_container(&field)
+                    && replaced.eq(&field).unwrap_or(false))
+            {
                 continue;
             }
             let copy = match &copy {
@@ -140,13 +184,18 @@ impl<'py> Resolver<'py> {
                 None => copy.insert(py.import("copy")?.call_method1("copy", (value,))?),
             };
             // past frozen dataclasses and validation: the value goes where the reference was
-            py.get_type::<PyAny>().call_method1("__setattr__", (copy, name, replaced))?;
+            py.get_type::<PyAny>()
+                .call_method1("__setattr__", (copy, name, replaced))?;
         }
         Ok(copy)
     }
 
     fn is_reference(&self, text: &str) -> PyResult<bool> {
-        Ok(reference::is_ref_id(text) && self.knows.as_ref().map_or(Ok(true), |knows| knows.call1((text,))?.is_truthy())?)
+        Ok(reference::is_ref_id(text)
+            && self
+                .knows
+                .as_ref()
+                .map_or(Ok(true), |knows| knows.call1((text,))?.is_truthy())?)
     }
 
     fn replace(&mut self, reference: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
@@ -161,7 +210,10 @@ impl<'py> Resolver<'py> {
         let py = resolve.py();
         let value = match resolve.call1((reference,)) {
             Ok(value) => value,
-            Err(error) if error.is_instance_of::<PyKeyError>(py) || error.is_instance_of::<PyPermissionError>(py) => {
+            Err(error)
+                if error.is_instance_of::<PyKeyError>(py)
+                    || error.is_instance_of::<PyPermissionError>(py) =>
+            {
                 return self.missing(reference);
             }
             Err(error) => return Err(error),
@@ -180,9 +232,12 @@ impl<'py> Resolver<'py> {
     fn missing(&self, reference: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
         if self.fail_on_missing {
             let named = self.chain.first().map_or(reference, String::as_str);
-            return Err(PyKeyError::new_err(format!("Invalid or inaccessible reference: {named}")));
+            return Err(PyKeyError::new_err(format!(
+                "Invalid or inaccessible reference: {named}"
+            )));
         }
-        self.errors.set_item(reference, "Invalid or inaccessible reference")?;
+        self.errors
+            .set_item(reference, "Invalid or inaccessible reference")?;
         Ok(None)
     }
 
@@ -190,12 +245,16 @@ impl<'py> Resolver<'py> {
         static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
         let py = self.errors.py();
         match CLASS.import(py, "mcp_refcache.resolution", "CircularReferenceError") {
-            Ok(class) => PyErr::from_type(class.clone(), (reference.to_owned(), self.chain.clone())),
+            Ok(class) => {
+                PyErr::from_type(class.clone(), (reference.to_owned(), self.chain.clone()))
+            }
             Err(error) => error,
         }
     }
 }
 
 fn is_container(value: &Bound<'_, PyAny>) -> bool {
-    value.is_instance_of::<PyList>() || value.is_instance_of::<PyTuple>() || value.is_instance_of::<PyDict>()
+    value.is_instance_of::<PyList>()
+        || value.is_instance_of::<PyTuple>()
+        || value.is_instance_of::<PyDict>()
 }

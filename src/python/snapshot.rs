@@ -52,29 +52,48 @@ impl Snapshot {
         let form = match keep {
             Keep::Share => Form::Shared(value.clone().unbind()),
             Keep::Copy if walked.text.len() >= LARGE => {
-                let Walked { text, mut notes, objects } = walked;
+                let Walked {
+                    text,
+                    mut notes,
+                    objects,
+                } = walked;
                 if !objects.is_empty() {
                     notes.objects = Some(Arc::new(Objects::keep(value.py(), objects)?));
                 }
-                Form::Document(Arc::new(Document::from_written(text, notes).map_err(error::to_py)?))
+                Form::Document(Arc::new(
+                    Document::from_written(text, notes).map_err(error::to_py)?,
+                ))
             }
             Keep::Copy => Form::Copied(copy::value(value)?.unbind()),
         };
-        Ok(Self { form, total_items, total_size })
+        Ok(Self {
+            form,
+            total_items,
+            total_size,
+        })
     }
 
     /// A snapshot of any value at all: what has no JSON text is kept as it is and shown as its `str()`.
     pub(super) fn take_any(value: &Bound<'_, PyAny>, keep: Keep) -> PyResult<Self> {
         Self::take(value, keep).or_else(|_| {
-            let document = Arc::new(to_document(walk::opaque(value), Objects::share).map_err(error::to_py)?);
+            let document =
+                Arc::new(to_document(walk::opaque(value), Objects::share).map_err(error::to_py)?);
             let form = Form::Opaque(value.clone().unbind(), document);
-            Ok(Self { form, total_items: copy::length(value), total_size: None })
+            Ok(Self {
+                form,
+                total_items: copy::length(value),
+                total_size: None,
+            })
         })
     }
 
     /// What a store written in Python holds: it is that store's, so only what is handed out is copied.
     pub(super) fn borrowed(value: &Bound<'_, PyAny>, total_size: Option<usize>) -> Self {
-        Self { form: Form::Copied(value.clone().unbind()), total_items: copy::length(value), total_size }
+        Self {
+            form: Form::Copied(value.clone().unbind()),
+            total_items: copy::length(value),
+            total_size,
+        }
     }
 
     /// The value as an object for a caller.
@@ -94,7 +113,12 @@ impl Snapshot {
     pub(super) fn traverse(&self, visit: &PyVisit<'_>) -> std::result::Result<(), PyTraverseError> {
         match &self.form {
             Form::Copied(value) | Form::Shared(value) | Form::Opaque(value, _) => visit.call(value),
-            Form::Document(document) => match document.notes().objects.as_ref().and_then(|objects| objects.downcast_ref::<Objects>()) {
+            Form::Document(document) => match document
+                .notes()
+                .objects
+                .as_ref()
+                .and_then(|objects| objects.downcast_ref::<Objects>())
+            {
                 Some(objects) if Arc::strong_count(document) == 1 => objects.traverse(visit),
                 _ => Ok(()),
             },
@@ -106,8 +130,12 @@ impl ForeignValue for Snapshot {
     fn document(&self) -> Result<Arc<Document>> {
         match &self.form {
             Form::Document(document) | Form::Opaque(_, document) => Ok(Arc::clone(document)),
-            Form::Copied(value) => Python::attach(|py| to_document(walk_any(value.bind(py)), Objects::adopt).map(Arc::new)),
-            Form::Shared(value) => Python::attach(|py| to_document(walk_any(value.bind(py)), Objects::share).map(Arc::new)),
+            Form::Copied(value) => Python::attach(|py| {
+                to_document(walk_any(value.bind(py)), Objects::adopt).map(Arc::new)
+            }),
+            Form::Shared(value) => Python::attach(|py| {
+                to_document(walk_any(value.bind(py)), Objects::share).map(Arc::new)
+            }),
         }
     }
 
@@ -130,8 +158,15 @@ fn walk_any(value: &Bound<'_, PyAny>) -> Walked {
 }
 
 /// What was walked as a document that holds on to its objects.
-pub(super) fn to_document(walked: Walked, objects: fn(Vec<Py<PyAny>>) -> Objects) -> Result<Document> {
-    let Walked { text, mut notes, objects: found } = walked;
+pub(super) fn to_document(
+    walked: Walked,
+    objects: fn(Vec<Py<PyAny>>) -> Objects,
+) -> Result<Document> {
+    let Walked {
+        text,
+        mut notes,
+        objects: found,
+    } = walked;
     if !found.is_empty() {
         notes.objects = Some(Arc::new(objects(found)));
     }

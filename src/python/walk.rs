@@ -33,8 +33,15 @@ pub(super) struct Walked {
 /// `ValueError` for circular values, `RecursionError` beyond 1000 levels, and what `str()` of a
 /// foreign object raises.
 pub(super) fn walk(value: &Bound<'_, PyAny>) -> PyResult<Walked> {
-    let walked = Walked { text: String::new(), notes: Notes::default(), objects: Vec::new() };
-    let mut walker = Walker { walked, path: Vec::new() };
+    let walked = Walked {
+        text: String::new(),
+        notes: Notes::default(),
+        objects: Vec::new(),
+    };
+    let mut walker = Walker {
+        walked,
+        path: Vec::new(),
+    };
     walker.value(value)?;
     Ok(walker.walked)
 }
@@ -43,13 +50,20 @@ pub(super) fn walk(value: &Bound<'_, PyAny>) -> PyResult<Walked> {
 pub(super) fn opaque(value: &Bound<'_, PyAny>) -> Walked {
     let described = value.str().or_else(|_| value.get_type().qualname());
     let mut text = String::new();
-    if described.and_then(|described| string(&described, &mut text)).is_err() {
+    if described
+        .and_then(|described| string(&described, &mut text))
+        .is_err()
+    {
         text.clear();
         text.push_str("\"?\"");
     }
     let mut notes = Notes::default();
     notes.push(0, Note::Opaque(0));
-    Walked { text, notes, objects: vec![value.clone().unbind()] }
+    Walked {
+        text,
+        notes,
+        objects: vec![value.clone().unbind()],
+    }
 }
 
 struct Walker {
@@ -77,7 +91,9 @@ impl Walker {
             self.walked.text.push_str("null");
             Ok(())
         } else if kind == py.get_type::<PyBool>().as_type_ptr() {
-            self.walked.text.push_str(if value.is_truthy()? { "true" } else { "false" });
+            self.walked
+                .text
+                .push_str(if value.is_truthy()? { "true" } else { "false" });
             Ok(())
         } else if kind == py.get_type::<PyTuple>().as_type_ptr() {
             self.walked.notes.push(self.walked.text.len(), Note::Tuple);
@@ -89,7 +105,8 @@ impl Walker {
 
     /// Instances of subclasses are written as their base; what is no JSON as its `str()`.
     fn other(&mut self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        let number = u32::try_from(self.walked.objects.len()).map_err(|_| PyValueError::new_err("value has too many objects"))?;
+        let number = u32::try_from(self.walked.objects.len())
+            .map_err(|_| PyValueError::new_err("value has too many objects"))?;
         let at = self.walked.text.len();
         let (json, text) = (Note::Instance(number), Note::Opaque(number));
         self.walked.objects.push(value.clone().unbind());
@@ -130,7 +147,9 @@ impl Walker {
             return Err(PyValueError::new_err("Circular reference detected"));
         }
         if self.path.len() == MAX_DEPTH {
-            return Err(PyRecursionError::new_err(format!("value nests deeper than {MAX_DEPTH} levels")));
+            return Err(PyRecursionError::new_err(format!(
+                "value nests deeper than {MAX_DEPTH} levels"
+            )));
         }
         self.path.push(container.as_ptr());
         Ok(())
@@ -182,7 +201,9 @@ impl Walker {
             self.walked.text.push_str(": ");
             self.value(&value)?;
             if dict.len() != length {
-                return Err(PyRuntimeError::new_err("dictionary changed size while it was read"));
+                return Err(PyRuntimeError::new_err(
+                    "dictionary changed size while it was read",
+                ));
             }
         }
         self.walked.text.push('}');
@@ -199,7 +220,11 @@ impl Walker {
             self.walked.text.push_str("\"null\"");
             KeyType::Null
         } else if key.is_instance_of::<PyBool>() {
-            self.walked.text.push_str(if key.is_truthy()? { "\"true\"" } else { "\"false\"" });
+            self.walked.text.push_str(if key.is_truthy()? {
+                "\"true\""
+            } else {
+                "\"false\""
+            });
             KeyType::Bool
         } else if key.is_instance_of::<PyInt>() {
             self.walked.text.push('"');
@@ -213,7 +238,9 @@ impl Walker {
             KeyType::Float
         } else {
             let kind = key.get_type().name()?;
-            return Err(PyTypeError::new_err(format!("keys must be str, int, float, bool or None, not {kind}")));
+            return Err(PyTypeError::new_err(format!(
+                "keys must be str, int, float, bool or None, not {kind}"
+            )));
         };
         self.walked.notes.push(at, Note::Key(note));
         Ok(())
@@ -234,7 +261,10 @@ fn next_item<'py>(
         if ffi::PyDict_Next(dict.as_ptr(), position, &raw mut key, &raw mut value) == 0 {
             return None;
         }
-        Some((Bound::from_borrowed_ptr(dict.py(), key), Bound::from_borrowed_ptr(dict.py(), value)))
+        Some((
+            Bound::from_borrowed_ptr(dict.py(), key),
+            Bound::from_borrowed_ptr(dict.py(), value),
+        ))
     }
 }
 
@@ -243,7 +273,10 @@ fn int(value: &Bound<'_, PyAny>, out: &mut String) -> PyResult<()> {
     match value.extract::<i64>() {
         Ok(number) => out.push_str(itoa::Buffer::new().format(number)),
         Err(_) => {
-            let digits = value.py().get_type::<PyInt>().call_method1("__repr__", (value,))?;
+            let digits = value
+                .py()
+                .get_type::<PyInt>()
+                .call_method1("__repr__", (value,))?;
             out.push_str(digits.cast::<PyString>()?.to_str()?);
         }
     }
@@ -258,6 +291,11 @@ pub(super) fn string(text: &Bound<'_, PyString>, out: &mut String) -> PyResult<(
     }
     let encoded = text.call_method1("encode", ("utf-16-le", "surrogatepass"))?;
     let bytes = encoded.cast::<PyBytes>()?.as_bytes();
-    write::string_utf16(bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])), out);
+    write::string_utf16(
+        bytes
+            .chunks_exact(2)
+            .map(|pair| u16::from_le_bytes([pair[0], pair[1]])),
+        out,
+    );
     Ok(())
 }

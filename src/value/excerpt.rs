@@ -17,7 +17,7 @@ pub enum Node {
     List(Vec<Node>),
     /// A dict of these parts; a key is a `Span` over a key of the document or a `Made` string.
     Dict(Vec<(Node, Node)>),
-    /// JSON text made for the excerpt (a cut string, a marker), in the format of [`super::write`].
+    /// JSON text made for the excerpt (a cut string, a marker), in the format of a [`Document`].
     Made(String),
 }
 

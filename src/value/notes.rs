@@ -58,7 +58,9 @@ impl Notes {
 
     /// The note on what starts at this offset.
     pub(crate) fn at(&self, offset: usize) -> Option<Note> {
-        let found = self.notes.partition_point(|(at, _)| (*at as usize) < offset);
+        let found = self
+            .notes
+            .partition_point(|(at, _)| (*at as usize) < offset);
         self.notes
             .get(found)
             .filter(|(at, _)| *at as usize == offset)
@@ -70,7 +72,9 @@ impl Notes {
         let from = self
             .notes
             .partition_point(|(at, _)| (*at as usize) < span.start);
-        let to = self.notes.partition_point(|(at, _)| (*at as usize) < span.end);
+        let to = self
+            .notes
+            .partition_point(|(at, _)| (*at as usize) < span.end);
         &self.notes[from..to.max(from)]
     }
 }

@@ -208,7 +208,9 @@ pub(crate) fn utf16(inside: &str) -> impl Iterator<Item = u16> + '_ {
             'f' => 0x0C,
             'b' => 0x08,
             'u' => {
-                let unit = rest.get(..4).and_then(|hex| u16::from_str_radix(hex, 16).ok())?;
+                let unit = rest
+                    .get(..4)
+                    .and_then(|hex| u16::from_str_radix(hex, 16).ok())?;
                 rest = &rest[4..];
                 unit
             }

@@ -25,7 +25,7 @@ pub(super) fn merge(
     piece: &[u8],
     limit: usize,
     heap: &mut Heap,
-    ends: &mut Vec<u32>,
+    ends: &mut Vec<usize>,
 ) {
     let mut window = WINDOW;
     while !merge_windows(vocabulary, piece, limit, window, heap, ends) {
@@ -41,21 +41,21 @@ fn merge_windows(
     limit: usize,
     size: usize,
     heap: &mut Heap,
-    ends: &mut Vec<u32>,
+    ends: &mut Vec<usize>,
 ) -> bool {
     // each window is a list of seams; those of `window` up to number `settled` are in `ends` already
     let (mut window, mut next, mut settled) = (Vec::new(), Vec::new(), 0);
     let (mut start, mut until) = (0, piece.len().min(size));
     heap.merge(vocabulary, piece, start..until, &mut window);
     while until < piece.len() && ends.len() <= limit {
-        let edge = (until - OVERLAP) as u32;
+        let edge = until - OVERLAP;
         let back = window.partition_point(|seam| *seam < edge);
-        let from = window[back] as usize;
+        let from = window[back];
         let text = from..piece.len().min(from + size);
         next.clear();
         if piece[text.clone()] == piece[start..until] {
             // a run, or anything else that repeats itself: the same seams again
-            next.extend(window.iter().map(|seam| seam + (from - start) as u32));
+            next.extend(window.iter().map(|seam| seam + (from - start)));
         } else {
             heap.merge(vocabulary, piece, text.clone(), &mut next);
         }
@@ -72,7 +72,7 @@ fn merge_windows(
 }
 
 /// Where in both lists of seams the same token begins.
-fn common_token(here: &[u32], there: &[u32]) -> Option<(usize, usize)> {
+fn common_token(here: &[usize], there: &[usize]) -> Option<(usize, usize)> {
     let (mut i, mut j) = (0, 0);
     while i + 1 < here.len() && j + 1 < there.len() {
         if here[i..i + 2] == there[j..j + 2] {
@@ -110,11 +110,12 @@ impl Heap {
         vocabulary: &Vocabulary,
         piece: &[u8],
         window: Range<usize>,
-        seams: &mut Vec<u32>,
+        seams: &mut Vec<usize>,
     ) {
         let bytes = &piece[window.clone()];
         let end = bytes.len();
-        let rank = |start: usize, end: usize| vocabulary.rank(&bytes[start..end]).unwrap_or(NO_RANK);
+        let rank =
+            |start: usize, end: usize| vocabulary.rank(&bytes[start..end]).unwrap_or(NO_RANK);
         self.nodes.clear();
         self.nodes.extend((0..=end).map(|i| Node {
             previous: i.saturating_sub(1) as u32,
@@ -160,10 +161,10 @@ impl Heap {
         }
         let mut at = 0;
         while at < end {
-            seams.push((window.start + at) as u32);
+            seams.push(window.start + at);
             at = self.nodes[at].next as usize;
         }
-        seams.push(window.end as u32);
+        seams.push(window.end);
     }
 
     /// Puts the pair that starts here into the heap if it goes before those beside it.
@@ -176,7 +177,8 @@ impl Heap {
         let previous = self.nodes[node.previous as usize].pair;
         let next = self.nodes[node.next as usize].pair;
         if (previous > node.pair || at == 0) && next >= node.pair {
-            self.merges.push(Reverse(u64::from(node.pair) << 32 | at as u64));
+            self.merges
+                .push(Reverse(u64::from(node.pair) << 32 | at as u64));
         }
     }
 
@@ -190,6 +192,73 @@ impl Heap {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    fn vocabulary() -> &'static Vocabulary {
+        &crate::measure::Encoding::cl100k_base().vocabulary
+    }
+
+    /// Merges in one window: no seams to get wrong.
+    fn in_one(piece: &[u8]) -> Vec<usize> {
+        let mut seams = Vec::new();
+        Heap::default().merge(vocabulary(), piece, 0..piece.len(), &mut seams);
+        seams[1..].to_vec()
+    }
+
+    /// Merges by the definition: again and again the leftmost pair of the lowest rank.
+    fn by_definition(piece: &[u8]) -> Vec<usize> {
+        let mut seams: Vec<usize> = (0..=piece.len()).collect();
+        loop {
+            let pairs = seams.windows(3).enumerate();
+            let ranked = pairs.filter_map(|(i, pair)| {
+                let rank = vocabulary().rank(&piece[pair[0]..pair[2]])?;
+                Some((rank, i))
+            });
+            match ranked.min() {
+                Some((_, i)) => seams.remove(i + 1),
+                None => break,
+            };
+        }
+        seams.split_off(1)
+    }
+
+    fn pieces() -> impl Strategy<Value = Vec<u8>> {
+        let part = (
+            prop_oneof!["[a-e]{1,9}", "[a-z]{1,40}", "[ =.-]{1,6}", "\\PC{1,9}"],
+            1..90usize,
+        );
+        prop::collection::vec(part, 1..12).prop_map(|parts| {
+            parts
+                .iter()
+                .map(|(part, times)| part.repeat(*times))
+                .collect::<String>()
+                .into()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn the_heap_merges_by_the_definition(mut piece in pieces()) {
+            piece.truncate(300);
+            prop_assert_eq!(in_one(&piece), by_definition(&piece));
+        }
+
+        #[test]
+        fn windows_change_nothing(piece in pieces(), size in OVERLAP + 1..1000) {
+            let (mut heap, mut ends) = (Heap::default(), Vec::new());
+            if merge_windows(vocabulary(), &piece, usize::MAX, size, &mut heap, &mut ends) {
+                prop_assert_eq!(ends, in_one(&piece));
+            }
+        }
+    }
+
+    #[test]
+    fn merging_stops_behind_the_limit() {
+        let piece = b"abcdefgh".repeat(100_000);
+        let (mut heap, mut ends) = (Heap::default(), Vec::new());
+        merge(vocabulary(), &piece, 10, &mut heap, &mut ends);
+        assert!((11..3 * WINDOW).contains(&ends.len()));
+    }
 
     #[test]
     fn a_token_in_common_has_both_its_seams_in_common() {

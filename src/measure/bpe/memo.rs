@@ -2,8 +2,10 @@
 
 /// Longest piece that is remembered: with its length and its count it fills 16 bytes.
 const LONGEST: usize = 15;
-const PLACES: usize = 1 << 16;
+const PLACES: usize = 1 << 15;
 const COUNT_SHIFT: u32 = 124;
+/// All of a place but the count.
+const PIECE: u128 = (1 << COUNT_SHIFT) - 1;
 
 /// By length: the bytes that belong to the piece, and the length itself above them.
 const MASKS: [(u128, u128); LONGEST + 1] = {
@@ -19,7 +21,7 @@ const MASKS: [(u128, u128); LONGEST + 1] = {
 /// One megabyte of counts, each in the one place its piece may have: the newer one wins.
 pub(super) struct Memo {
     /// From the low end: 15 bytes of the piece, its length (4 bits), its count (4 bits).
-    places: Box<[u128; PLACES]>,
+    places: Box<[[u128; 2]; PLACES]>,
 }
 
 /// A piece as a number, and where its count would be.
@@ -32,7 +34,9 @@ pub(super) struct Key {
 impl Memo {
     pub(super) fn new() -> Self {
         Self {
-            places: vec![0; PLACES].try_into().expect("a vector of so many"),
+            places: vec![[0; 2]; PLACES]
+                .try_into()
+                .expect("a vector of so many"),
         }
     }
 
@@ -60,20 +64,27 @@ impl Memo {
             .wrapping_add(high.rotate_left(32).wrapping_mul(0xD6E8_FEB8_6659_FD93));
         Some(Key {
             piece,
-            place: (hash >> 48) as usize % PLACES,
+            place: (hash >> 49) as usize % PLACES,
         })
     }
 
     #[inline]
     pub(super) fn get(&self, key: Key) -> Option<usize> {
-        let found = self.places[key.place];
-        (found & ((1 << COUNT_SHIFT) - 1) == key.piece).then_some((found >> COUNT_SHIFT) as usize)
+        let [newer, older] = self.places[key.place];
+        if newer & PIECE == key.piece {
+            Some((newer >> COUNT_SHIFT) as usize)
+        } else if older & PIECE == key.piece {
+            Some((older >> COUNT_SHIFT) as usize)
+        } else {
+            None
+        }
     }
 
     /// Remembers a count, which is at least 1 and at most the number of bytes.
     #[inline]
     pub(super) fn put(&mut self, key: Key, count: usize) {
-        self.places[key.place] = key.piece | (count as u128) << COUNT_SHIFT;
+        let place = &mut self.places[key.place];
+        *place = [key.piece | (count as u128) << COUNT_SHIFT, place[0]];
     }
 }
 

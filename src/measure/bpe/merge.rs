@@ -14,7 +14,7 @@ pub(super) const NO_RANK: u32 = u32::MAX;
 pub(super) struct Merger {
     parts: Vec<Part>,
     heap: long::Heap,
-    ends: Vec<u32>,
+    ends: Vec<usize>,
 }
 
 #[derive(Clone, Copy)]
@@ -26,14 +26,12 @@ struct Part {
 
 impl Merger {
     /// Where the tokens of the piece end, by merges alone. May stop when there are more than `limit`.
-    ///
-    /// A piece of 4 GiB or more is not encoded right; documents and Python callers stay below it.
     pub(super) fn token_ends(
         &mut self,
         vocabulary: &Vocabulary,
         piece: &[u8],
         limit: usize,
-    ) -> &[u32] {
+    ) -> &[usize] {
         self.ends.clear();
         if piece.len() <= SHORT {
             self.merge_short(vocabulary, piece);
@@ -76,8 +74,9 @@ impl Merger {
                 parts[i - 1].pair = pair_rank(parts, i - 1);
             }
         }
-        self.ends.extend(parts.iter().skip(1).map(|part| part.start));
-        self.ends.push(end as u32);
+        self.ends
+            .extend(parts.iter().skip(1).map(|part| part.start as usize));
+        self.ends.push(end);
     }
 }
 

@@ -105,7 +105,7 @@ impl Encoding {
                 match area.memo.get(key) {
                     Some(known) => known,
                     None => {
-                        let counted = self.count_piece(&bytes[start..end], limit, area);
+                        let counted = self.count_piece(&bytes[start..end], usize::MAX, area);
                         area.memo.put(key, counted);
                         counted
                     }
@@ -133,10 +133,9 @@ impl Encoding {
         }
         let mut start = 0;
         for end in area.merger.token_ends(&self.vocabulary, piece, usize::MAX) {
-            let end = *end as usize;
-            let rank = self.vocabulary.rank(&piece[start..end]);
+            let rank = self.vocabulary.rank(&piece[start..*end]);
             ids.push(rank.expect("merges make tokens, and each byte is one"));
-            start = end;
+            start = *end;
         }
     }
 

@@ -64,13 +64,13 @@ pub(super) fn cl100k(text: &str, start: usize) -> usize {
     }
     let (first, width) = classes::at(text, start);
     if first & LETTER != 0 {
-        return run(text, start + width, LETTER);
+        return run(text, lowercase_ascii(text, start + width), LETTER);
     }
     if first & NUMBER != 0 {
         return up_to_three_numbers(text, start + width);
     }
     if first & NEWLINE == 0 && classes::at(text, start + width).0 & LETTER != 0 {
-        return run(text, start + width, LETTER);
+        return run(text, lowercase_ascii(text, start + width), LETTER);
     }
     symbols(text, start, |byte| matches!(byte, b'\r' | b'\n'))
         .unwrap_or_else(|| whitespace(text, start, true))
@@ -88,6 +88,30 @@ fn run(text: &str, mut at: usize, wanted: classes::Classes) -> usize {
     }
 }
 
+/// End of the ASCII letters `a` to `z` from `at` on, eight bytes at a time; may stop early near the end.
+#[inline(always)]
+fn lowercase_ascii(text: &str, mut at: usize) -> usize {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGH: u64 = ONES << 7;
+    while let Some(chunk) = text
+        .as_bytes()
+        .get(at..)
+        .and_then(|rest| rest.first_chunk::<8>())
+    {
+        let chunk = u64::from_le_bytes(*chunk);
+        // the high bit of each byte: ASCII, at least `a`, not more than `z`
+        let low = chunk & !HIGH;
+        let from_a = low + ONES * (0x80 - b'a' as u64);
+        let behind_z = low + ONES * (0x80 - b'z' as u64 - 1);
+        let others = !(from_a & !behind_z & !chunk) & HIGH;
+        if others != 0 {
+            return at + others.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    at
+}
+
 /// The first two alternatives of o200k_base behind the optional first character.
 #[inline(always)]
 fn cased_word(text: &str, start: usize) -> Option<usize> {
@@ -96,7 +120,7 @@ fn cased_word(text: &str, start: usize) -> Option<usize> {
         let (class, width) = classes::at(text, at);
         if class & UPPER == 0 {
             if class & LOWER != 0 {
-                return Some(run(text, at + width, LOWER));
+                return Some(run(text, lowercase_ascii(text, at + width), LOWER));
             }
             // nothing lower follows: the first alternative gives back characters until one is in both
             // classes; the second takes what is upper

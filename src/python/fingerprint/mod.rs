@@ -4,13 +4,16 @@
 //! identity while it lives; what has neither cannot be part of a key.
 
 mod identity;
+pub(super) mod kinds;
 mod objects;
 mod sink;
 mod tables;
+mod watched;
 
 use pyo3::prelude::*;
 use pyo3::types::{
-    PyBool, PyByteArray, PyBytes, PyComplex, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyString, PyTuple,
+    PyBool, PyByteArray, PyBytes, PyComplex, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet,
+    PyString, PyTuple,
 };
 
 use sink::{Digest, Sink};
@@ -32,7 +35,12 @@ const MAX_DEPTH: u16 = 1000;
 #[pyfunction]
 #[pyo3(signature = (value, *, frozen = false))]
 pub(super) fn fingerprint(value: &Bound<'_, PyAny>, frozen: bool) -> PyResult<(String, bool)> {
-    let mut walker = Walker { sink: Sink::default(), depth: 0, frozen, by_identity: false };
+    let mut walker = Walker {
+        sink: Sink::default(),
+        depth: 0,
+        frozen,
+        by_identity: false,
+    };
     walker.walk(value)?;
     Ok((walker.sink.digest().hex(), walker.by_identity))
 }
@@ -60,7 +68,9 @@ impl Walker {
             return self.text(value.cast()?);
         }
         if self.depth == MAX_DEPTH {
-            return Err(Unkeyable::new_err(format!("nested deeper than {MAX_DEPTH} levels, or contains itself")));
+            return Err(Unkeyable::new_err(format!(
+                "nested deeper than {MAX_DEPTH} levels, or contains itself"
+            )));
         }
         self.depth += 1;
         let written = self.walk_inside(value);
@@ -123,15 +133,23 @@ impl Walker {
             self.sink.number(small.cast_unsigned());
         } else {
             // hexadecimal: Python limits the length of decimal text
-            let digits = number.py().get_type::<PyInt>().call_method1("__format__", (number, "x"))?;
-            self.sink.blob(b'I', digits.cast::<PyString>()?.to_str()?.as_bytes());
+            let digits = number
+                .py()
+                .get_type::<PyInt>()
+                .call_method1("__format__", (number, "x"))?;
+            self.sink
+                .blob(b'I', digits.cast::<PyString>()?.to_str()?.as_bytes());
         }
         Ok(())
     }
 
     fn float(&mut self, number: f64) {
         self.sink.tag(b'f');
-        self.sink.number(if number.is_nan() { f64::NAN.to_bits() } else { number.to_bits() });
+        self.sink.number(if number.is_nan() {
+            f64::NAN.to_bits()
+        } else {
+            number.to_bits()
+        });
     }
 
     fn complex(&mut self, number: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -190,7 +208,9 @@ impl Walker {
         digests.sort_unstable();
         self.sink.tag(tag);
         self.sink.number(digests.len() as u64);
-        digests.iter().for_each(|digest| self.sink.raw(digest.bytes()));
+        digests
+            .iter()
+            .for_each(|digest| self.sink.raw(digest.bytes()));
         Ok(())
     }
 
@@ -220,7 +240,10 @@ fn pairs<'py>(dict: &Bound<'py, PyDict>) -> PyResult<Vec<Pair<'py>>> {
 fn by_name<'a>(pairs: &'a [Pair<'_>]) -> Option<Vec<(&'a str, usize)>> {
     let mut order = Vec::with_capacity(pairs.len());
     for (at, (key, _)) in pairs.iter().enumerate() {
-        let name = key.is_exact_instance_of::<PyString>().then(|| key.cast::<PyString>().ok()).flatten()?;
+        let name = key
+            .is_exact_instance_of::<PyString>()
+            .then(|| key.cast::<PyString>().ok())
+            .flatten()?;
         order.push((name.to_str().ok()?, at));
     }
     order.sort_unstable();

@@ -75,6 +75,9 @@ impl Digest {
     pub(super) fn hex(&self) -> String {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble)]);
-        self.0[..16].iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+        self.0[..16]
+            .iter()
+            .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
+            .collect()
     }
 }

@@ -1,0 +1,160 @@
+"""The decorator: find the result of an equal call, else run, store and answer; sync and async alike."""
+
+import functools
+import inspect
+import logging
+import types
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from mcp_refcache._caller import aread_caller, read_caller
+from mcp_refcache._docs import caching_docs, document
+from mcp_refcache._flight import Flight
+from mcp_refcache._options import Options
+from mcp_refcache._plan import Plan, Request
+from mcp_refcache._results import amaterialise, materialise
+from mcp_refcache._signatures import plain_function
+from mcp_refcache.models import SizeMode
+
+if TYPE_CHECKING:
+    from mcp_refcache.cache import RefCache
+
+__all__ = ["Options", "decorate"]
+
+logger = logging.getLogger("mcp_refcache")
+
+#: A stored result can be gone before it is answered with; then the call starts again, but not for ever.
+_ATTEMPTS = 3
+
+
+def decorate(cache: "RefCache", options: Options) -> Callable[[Any], Any]:
+    """Make the decorator that `RefCache.cached` returns.
+
+    Args:
+        cache: Where results go.
+        options: What the author asked for.
+
+    Returns:
+        A decorator for functions, `async def` or not, generators, methods, partials and callable objects.
+    """
+    if options.async_timeout is not None:
+        logger.warning("async_timeout is ignored: there is no task backend that runs calls in the background")
+
+    def decorator(function: Any) -> Any:
+        if isinstance(function, (staticmethod, classmethod)):
+            return type(function)(decorator(function.__func__))
+        _check(function)
+        plan = Plan(cache, options, function)
+        wrapper = _async_wrapper(plan, function) if _is_async(function) else _sync_wrapper(plan, function)
+        return _dress(wrapper, function, plan)
+
+    return decorator
+
+
+def _sync_wrapper(plan: Plan, function: Callable[..., Any]) -> Callable[..., Any]:
+    def run(request: Request, flight: Flight | None = None) -> Any:
+        result = materialise(function(*request.args, **request.kwargs))
+        ref_id = plan.store(request, result)
+        if flight is not None:
+            flight.landed = ref_id
+        return plan.produced(request, result, ref_id)
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        request = plan.prepare(args, kwargs, read_caller(plan.cache, wants_values=plan.wants_values))
+        for _ in range(_ATTEMPTS):
+            ref_id = plan.find(request)
+            if ref_id is None:
+                flight, leads = plan.board(request, may_block=True)
+                if flight is None:
+                    break
+                if leads:
+                    with flight:
+                        ref_id = flight.landed = plan.find(request)  # it may have landed meanwhile
+                        if ref_id is None:
+                            return run(request, flight)
+                else:
+                    ref_id = flight.wait()
+            if ref_id == Flight.UNSHARED:
+                break
+            if ref_id is not None and (answer := plan.answer(request, ref_id)) is not None:
+                return answer
+        return run(request)
+
+    return call
+
+
+def _async_wrapper(plan: Plan, function: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
+    async def run(request: Request, flight: Flight | None = None) -> Any:
+        result = function(*request.args, **request.kwargs)
+        result = await amaterialise(await result if inspect.isawaitable(result) else result)
+        ref_id = plan.store(request, result)
+        if flight is not None:
+            flight.landed = ref_id
+        return await plan.off_loop(ref_id, plan.produced, request, result, ref_id)
+
+    async def call(*args: Any, **kwargs: Any) -> Any:
+        request = plan.prepare(args, kwargs, await aread_caller(plan.cache))
+        for _ in range(_ATTEMPTS):
+            ref_id = plan.find(request)
+            if ref_id is None:
+                flight, leads = plan.board(request, may_block=False)
+                if flight is None:
+                    break
+                if leads:
+                    with flight:
+                        ref_id = flight.landed = plan.find(request)
+                        if ref_id is None:
+                            return await run(request, flight)
+                else:
+                    ref_id = await flight.await_outcome()
+            if ref_id == Flight.UNSHARED:
+                break
+            if ref_id is not None and (answer := await plan.off_loop(ref_id, plan.answer, request, ref_id)) is not None:
+                return answer
+        return await run(request)
+
+    return call
+
+
+def _check(function: Any) -> None:
+    if hasattr(function, "__fastmcp__") or type(function).__module__.partition(".")[0] == "fastmcp":
+        raise TypeError(
+            "@cache.cached() stands above @mcp.tool, so the tool is registered without it; swap the two: "
+            "@mcp.tool first, @cache.cached() directly above the function"
+        )
+    if not callable(function):
+        raise TypeError(f"@cache.cached() decorates functions, not {type(function).__name__}")
+
+
+def _is_async(function: Any) -> bool:
+    plain = plain_function(function)
+    return any(
+        inspect.iscoroutinefunction(each) or inspect.isasyncgenfunction(each) for each in (function, plain)
+    )
+
+
+def _dress(wrapper: Any, function: Any, plan: Plan) -> Any:
+    is_plain = isinstance(function, types.FunctionType)
+    # the attributes of a callable object are not the wrapper's
+    functools.update_wrapper(wrapper, function, updated=("__dict__",) if is_plain else ())
+    returns = dict[str, Any]
+    parameters = []
+    for name, parameter in plan.signature.parameters.items():
+        # names in text are looked up in the module of a function; other callables have none that is sure
+        annotation = parameter.annotation if is_plain else plan.hints.get(name, parameter.annotation)
+        parameters.append(parameter.replace(annotation=plan.widened.get(name, annotation)))
+    wrapper.__signature__ = plan.signature.replace(parameters=parameters, return_annotation=returns)
+    wrapper.__annotations__ = {
+        **{each.name: each.annotation for each in parameters if each.annotation is not each.empty},
+        "return": returns,
+    }
+    wrapper.__name__ = plan.name
+    wrapper.__qualname__ = getattr(function, "__qualname__", plan.name)
+    described = function if is_plain else plain_function(function)
+    unit = "characters" if plan.cache.preview_config.size_mode == SizeMode.CHARACTER else "tokens"
+    wrapper.__doc__ = document(described.__doc__, caching_docs(plan.options.max_size, unit))
+    if is_plain:
+        with suppress(AttributeError, TypeError):  # a docstring that cannot be written
+            function.__doc__ = wrapper.__doc__
+    return wrapper

@@ -1,0 +1,104 @@
+"""The arguments of a call: references in them become values."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from mcp_refcache import _core
+from mcp_refcache._accept_refs import Pending
+from mcp_refcache.access.actor import resolve_actor
+from mcp_refcache.context_integration import derive_actor_from_context
+
+if TYPE_CHECKING:
+    from mcp_refcache._caller import Caller
+    from mcp_refcache._options import Options
+    from mcp_refcache.cache import RefCache
+
+Resolve = Callable[[Any], Any]
+
+
+class Inputs:
+    """Resolves the references in the arguments of one function.
+
+    Args:
+        cache: The cache that resolves.
+        options: What the author asked for.
+        names: The parameters of the function, in order.
+        untouched: Those among them that hold no data: the object of a method, what the framework injects.
+        has_pending: Whether arguments may come as `Pending`.
+    """
+
+    def __init__(
+        self,
+        cache: "RefCache",
+        options: "Options",
+        names: tuple[str, ...],
+        untouched: frozenset[str],
+        has_pending: bool,
+    ) -> None:
+        self._cache = cache
+        self._options = options
+        self._names = names
+        self._untouched = untouched
+        self._has_pending = has_pending
+
+    def resolve(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], caller: "Caller"
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return the arguments with values in the place of references; the same objects if there are none.
+
+        Raises:
+            KeyError: If a reference is missing or not for this caller.
+            ValidationError: If a value does not fit the type of its parameter.
+        """
+        untouched = self._untouched
+        if untouched:
+            names = (*self._names, *[""] * len(args))  # what is beyond the names belongs to *args
+            open_args = [arg for name, arg in zip(names, args, strict=False) if name not in untouched]
+            open_kwargs = {name: arg for name, arg in kwargs.items() if name not in untouched}
+            if not self._has_references(open_args, open_kwargs):
+                return args, kwargs
+            resolve = self._resolver(caller)
+            resolved = [
+                arg if name in untouched else resolve(arg) for name, arg in zip(names, args, strict=False)
+            ]
+            return tuple(resolved), {**kwargs, **{name: resolve(arg) for name, arg in open_kwargs.items()}}
+        if not self._has_references(args, kwargs):
+            return args, kwargs
+        resolve = self._resolver(caller)
+        return tuple(map(resolve, args)), {name: resolve(arg) for name, arg in kwargs.items()}
+
+    def _has_references(self, args: Any, kwargs: dict[str, Any]) -> bool:
+        if self._has_pending and any(type(arg) is Pending for arg in (*args, *kwargs.values())):
+            return True
+        return _core.contains_refs((args, kwargs), self._cache._knows)
+
+    def _resolver(self, caller: "Caller") -> Resolve:
+        cache, options = self._cache, self._options
+        if options.actor == "agent":
+
+            def use(ref_id: str) -> Any:
+                # the server's own use on behalf of the caller: READ or EXECUTE
+                return cache._core.resolve(ref_id, actor=caller.actor, use=True)
+
+            def follow(ref_id: str) -> Any:
+                # a stored value may be anybody's text: what it points at needs the caller's own READ
+                return cache._core.resolve(ref_id, actor=caller.actor)
+        else:
+            actor = (
+                derive_actor_from_context(caller.values, default_actor=options.actor)
+                if options.is_scoped
+                else resolve_actor(options.actor)
+            )
+
+            def use(ref_id: str) -> Any:
+                return cache.resolve(ref_id, actor=actor)
+
+            follow = use
+        inner = None if options.resolve_refs == "shallow" else follow
+
+        def resolve(value: Any) -> Any:
+            if type(value) is Pending:
+                return value.accept.validate(resolve(value.given), value.given)
+            return _core.resolve_refs(value, use, inner, cache._knows, True)[0]
+
+        return resolve

@@ -1,0 +1,51 @@
+"""What `RefCache.cached` was asked for."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from mcp_refcache.models import AsyncResponseFormat, PreviewStrategy
+
+if TYPE_CHECKING:
+    from mcp_refcache.access.actor import ActorLike
+    from mcp_refcache.permissions import AccessPolicy
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """The arguments of `RefCache.cached`; see there.
+
+    Raises:
+        ValueError: For an unknown `preview_type`, `resolve_refs` or `async_response_format`, and a
+            `max_size` below 0.
+    """
+
+    namespace: str | None = None
+    policy: "AccessPolicy | None" = None
+    ttl: Any = None
+    max_size: int | None = None
+    resolve_refs: bool | Literal["shallow"] = True
+    actor: "ActorLike" = "agent"
+    namespace_template: str | None = None
+    owner_template: str | None = None
+    session_scoped: bool = False
+    async_timeout: float | None = None
+    async_response_format: AsyncResponseFormat | str = "standard"
+    preview_type: PreviewStrategy | str | None = None
+    accept_refs: bool = True
+    key: Callable[..., Any] | None = None
+    shared: bool = False
+
+    def __post_init__(self) -> None:
+        if self.max_size is not None and self.max_size < 0:
+            raise ValueError(f"max_size must be 0 or greater, not {self.max_size}")
+        if self.resolve_refs not in (True, False, "shallow"):
+            raise ValueError(f"resolve_refs must be True, False or 'shallow', not {self.resolve_refs!r}")
+        AsyncResponseFormat(self.async_response_format)
+        if self.preview_type is not None:
+            PreviewStrategy(self.preview_type)
+
+    @property
+    def is_scoped(self) -> bool:
+        """Whether the context decides where results go or whose they are."""
+        return bool(self.namespace_template or self.owner_template or self.session_scoped)

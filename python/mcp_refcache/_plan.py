@@ -1,0 +1,276 @@
+"""The steps of a call of a decorated function; sync and async wrappers take the same ones."""
+
+import asyncio
+import logging
+import re
+import uuid
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from mcp_refcache import _core
+from mcp_refcache._accept_refs import widen
+from mcp_refcache._flight import Flight, flights_of
+from mcp_refcache._identity import Identity
+from mcp_refcache._inputs import Inputs
+from mcp_refcache._keys import Arguments, identify
+from mcp_refcache._results import answer_without_store, is_protocol_result, is_unfinished
+from mcp_refcache._signatures import hints_of, injected_names, name_of, owner_name, signature_of
+from mcp_refcache.context_integration import build_context_scoped_policy, expand_template
+from mcp_refcache.models import AsyncResponseFormat, PreviewStrategy
+
+if TYPE_CHECKING:
+    from mcp_refcache._caller import Caller
+    from mcp_refcache._options import Options
+    from mcp_refcache.cache import RefCache
+    from mcp_refcache.permissions import AccessPolicy
+
+T = TypeVar("T")
+
+logger = logging.getLogger("mcp_refcache")
+
+_FORMAT = "_async_response_format"
+_PLACEHOLDER = re.compile(r"\{([a-zA-Z_][a-zA-Z0-9_]*)\}")
+
+
+class Request:
+    """One call, ready to be looked up or run.
+
+    Attributes:
+        args: The positional arguments, references resolved.
+        kwargs: The keyword arguments, likewise.
+        caller: Who receives the answer.
+        key: The cache key; None if nobody is to find the result by its call.
+        namespace: Where the result goes.
+        policy: Who may do what with it; None = as the cache says.
+    """
+
+    __slots__ = ("args", "caller", "key", "kwargs", "namespace", "policy")
+
+    def __init__(
+        self,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        caller: "Caller",
+        namespace: str,
+        policy: "AccessPolicy | None",
+    ) -> None:
+        self.args = args
+        self.kwargs = kwargs
+        self.caller = caller
+        self.namespace = namespace
+        self.policy = policy
+        self.key: str | None = None
+
+
+class Plan:
+    """What is known of a decorated function before it is called, and the steps of a call.
+
+    Args:
+        cache: Where results go.
+        options: What the author asked for.
+        function: The function.
+    """
+
+    def __init__(self, cache: "RefCache", options: "Options", function: Callable[..., Any]) -> None:
+        self.cache = cache
+        self.options = options
+        self.name = name_of(function)
+        self.signature = signature_of(function)
+        self.hints = hints_of(function, self.signature)
+        injected = injected_names(self.signature, self.hints)
+        takes_refs = options.accept_refs and options.resolve_refs is not False
+        self.widened = widen(self.signature, self.hints, injected, cache._knows) if takes_refs else {}
+        self.is_personal = bool(injected) and not options.shared
+        names = tuple(self.signature.parameters)
+        untouched = injected | owner_name(function, names)
+        self._inputs = Inputs(cache, options, names, untouched, bool(self.widened))
+        self._arguments = Arguments(self.signature, without=injected)
+        self._has_format = _FORMAT in names
+        self._function_part = identify(function)
+        self._settings_part = _settings_part(options)
+        templates = f"{options.namespace_template} {options.owner_template}"
+        if options.session_scoped:
+            templates += " {session_id}"
+        self._placeholders = frozenset(_PLACEHOLDER.findall(templates))
+        self._preview_type = PreviewStrategy(options.preview_type).value if options.preview_type else None
+        self._flights = flights_of(cache)
+        self._warned: set[str] = set()
+
+    @property
+    def wants_values(self) -> bool:
+        """Whether calls depend on the values of the context."""
+        return self.options.is_scoped or self.is_personal
+
+    # -- before the function runs ---------------------------------------------------------------
+
+    def prepare(self, args: tuple[Any, ...], kwargs: dict[str, Any], caller: "Caller") -> Request:
+        """Resolve the references in the arguments, and find out where the result belongs.
+
+        Raises:
+            KeyError: If a reference is missing or not for this caller.
+            ValidationError: If a referenced value does not fit the type of its parameter.
+        """
+        options = self.options
+        if _FORMAT in kwargs and not self._has_format:
+            self._check_format(kwargs.pop(_FORMAT))
+        if options.resolve_refs:
+            args, kwargs = self._inputs.resolve(args, kwargs, caller)
+        namespace = self.cache.default_namespace if options.namespace is None else options.namespace
+        request = Request(args, kwargs, caller, namespace, options.policy)
+        if not self.wants_values:
+            request.key = self._key(args, kwargs, None)
+            return request
+        if options.is_scoped:
+            self._scope(request)
+        if self._is_reusable(caller):
+            policy = request.policy
+            identity = Identity.from_values(caller.values) if self.is_personal else None
+            owner = (policy.owner, policy.bound_session) if policy is not None else None
+            request.key = self._key(args, kwargs, (owner, identity))
+        return request
+
+    def _check_format(self, asked: Any) -> None:
+        if isinstance(asked, str):
+            AsyncResponseFormat(asked)
+        else:
+            self._warn_once("%s ignores an _async_response_format that is no str", self.name)
+
+    def _scope(self, request: Request) -> None:
+        options, values = self.options, request.caller.values
+        if options.namespace_template:
+            request.namespace = expand_template(options.namespace_template, values)
+            self.cache._core.check_namespace(request.namespace)
+        if options.owner_template or options.session_scoped:
+            base = self.cache.default_policy if options.policy is None else options.policy
+            request.policy = build_context_scoped_policy(
+                base, values, options.owner_template, options.session_scoped
+            )
+
+    def _is_reusable(self, caller: "Caller") -> bool:
+        lacking = [name for name in self._placeholders if name not in caller.values]
+        if caller.in_context and lacking:
+            # the bucket of those without a name must not hand the results of one to another
+            self._warn_once("results of %s are not reused: the context has no %s", self.name, lacking[0])
+            return False
+        if self.is_personal and not (caller.values.get("user_id") or caller.values.get("session_id")):
+            self._warn_once(
+                "results of %s are not reused: it has an injected parameter, and its caller neither a user id "
+                "nor a session; if results do not depend on who calls, say @cache.cached(shared=True)",
+                self.name,
+            )
+            return False
+        return True
+
+    def _key(self, args: tuple[Any, ...], kwargs: dict[str, Any], scope: object) -> str | None:
+        make_key = self.options.key
+        try:
+            values = self._arguments.bind(args, kwargs) if make_key is None else None
+        except TypeError:
+            return None  # the call itself says what is wrong, in Python's own words
+        if make_key is not None:
+            values = [make_key(*args, **kwargs)]
+        try:
+            return _core.fingerprint((self._function_part(), self._settings_part, scope, values))[0]
+        except Exception as error:  # arguments may raise anything when they are looked at
+            why = error if isinstance(error, _core.Unkeyable) else type(error).__name__
+            self._warn_once(
+                "results of %s are not reused, as its arguments cannot be a cache key (%s); "
+                "@cache.cached(key=...) can make one",
+                self.name,
+                why,
+            )
+            return None
+
+    # -- hits -----------------------------------------------------------------------------------
+
+    def find(self, request: Request) -> str | None:
+        """Return the reference of the live result of an equal call."""
+        return None if request.key is None else self.cache._find(request.key, request.namespace)
+
+    def answer(self, request: Request, ref_id: str) -> dict[str, Any] | None:
+        """Return what this caller may see of a stored result; None if it is gone.
+
+        Raises:
+            PermissionDenied: If the caller may neither see nor use it.
+        """
+        # a namespace from a template was filled with this caller's own ids: it needs no check
+        is_own = self.options.namespace_template is not None
+        return self.cache._answer(ref_id, actor=request.caller.actor, producer=is_own)
+
+    def board(self, request: Request, *, may_block: bool) -> tuple[Flight | None, bool]:
+        """Join an equal call that is running, or lead one; see `Flights.board`."""
+        if request.key is None:
+            return None, False
+        return self._flights.board((request.namespace, request.key), may_block=may_block)
+
+    # -- after the function ran: nothing below raises -------------------------------------------
+
+    def store(self, request: Request, result: Any) -> str | None:
+        """Store a result; its reference, or None if it is to be handed on as it is."""
+        options = self.options
+        if is_protocol_result(result):
+            return None
+        if is_unfinished(result):
+            self._warn_once(
+                "%s is no `async def` but returned something to await: it is not cached; put @cache.cached() "
+                "on the async function itself",
+                self.name,
+            )
+            return None
+        try:
+            return self.cache._put(
+                request.key or uuid.uuid4().hex,
+                result,
+                namespace=request.namespace,
+                bound=options.namespace_template is not None,
+                policy=request.policy,
+                ttl=options.ttl,
+                tool_name=self.name,
+                max_size=options.max_size or None,
+                preview_type=self._preview_type,
+            )
+        except Exception as error:
+            logger.warning("a result of %s could not be stored: %s", self.name, type(error).__name__)
+            return None
+
+    def produced(self, request: Request, result: Any, ref_id: str | None) -> Any:
+        """Return what the caller gets for a result that was just made."""
+        if ref_id is None and (is_protocol_result(result) or is_unfinished(result)):
+            return result
+        answer = None
+        if ref_id is not None:
+            try:
+                answer = self.cache._answer(ref_id, actor=request.caller.actor, producer=True)
+            except Exception as error:
+                logger.warning("a result of %s could not be shown: %s", self.name, type(error).__name__)
+        if answer is not None:
+            return answer
+        return answer_without_store(
+            self.cache,
+            result,
+            ref_id=ref_id,
+            actor=request.caller.actor,
+            policy=request.policy,
+            namespace=request.namespace,
+            max_size=self.options.max_size,
+        )
+
+    async def off_loop(self, ref_id: str | None, step: Callable[..., T], *args: Any) -> T:
+        """Take a step with a stored result: a large one in a worker thread, else here."""
+        if ref_id is not None and self.cache._large(ref_id):
+            return await asyncio.to_thread(step, *args)
+        return step(*args)
+
+    def _warn_once(self, message: str, *facts: object) -> None:
+        if message not in self._warned:
+            self._warned.add(message)
+            logger.warning(message, *facts)
+
+
+def _settings_part(options: "Options") -> str:
+    """What tells two decorators of one function apart: who may see results, and how they are shown."""
+    settings = (options.policy, options.max_size, options.preview_type)
+    try:
+        return _core.fingerprint(settings)[0]
+    except Exception:  # a policy of the user's own class
+        return uuid.uuid4().hex

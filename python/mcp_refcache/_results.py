@@ -1,0 +1,92 @@
+"""What a function returned: made storable, recognised as not to be stored, or shown without a store."""
+
+import inspect
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+from mcp_refcache.permissions import Permission
+
+if TYPE_CHECKING:
+    from mcp_refcache.access.actor import Actor
+    from mcp_refcache.cache import RefCache
+    from mcp_refcache.permissions import AccessPolicy
+
+#: Packages whose objects are answers of the protocol already (`ToolResult`, content blocks, questions).
+_PROTOCOL_PACKAGES: Final = frozenset({"fastmcp", "mcp", "mcp_types"})
+_ITERATOR_MODULES: Final = frozenset({"builtins", "itertools"})
+
+
+def materialise(result: Any) -> Any:
+    """Read a generator, or an iterator such as `map` gives, to its end; anything else stays as it is."""
+    is_stream = isinstance(result, Iterator) and type(result).__module__ in _ITERATOR_MODULES
+    return list(result) if is_stream and not inspect.isawaitable(result) else result
+
+
+async def amaterialise(result: Any) -> Any:
+    """Read an async or sync generator to its end; anything else stays as it is."""
+    return [item async for item in result] if inspect.isasyncgen(result) else materialise(result)
+
+
+def is_protocol_result(result: Any) -> bool:
+    """Tell whether a result is meant for the client as it is, or is a list with such parts."""
+    kinds = set(map(type, result)) if isinstance(result, (list, tuple)) else {type(result)}
+    return any(map(_is_protocol_type, kinds))
+
+
+def is_unfinished(result: Any) -> bool:
+    """Tell whether the work is still to be done, by awaiting or iterating on an event loop."""
+    return inspect.isawaitable(result) or inspect.isasyncgen(result)
+
+
+def answer_without_store(
+    cache: "RefCache",
+    result: Any,
+    *,
+    ref_id: str | None,
+    actor: "Actor",
+    policy: "AccessPolicy | None",
+    namespace: str,
+    max_size: int | None,
+) -> dict[str, Any]:
+    """Answer with a result that is not, or no longer, in the store.
+
+    Args:
+        cache: The cache that should have it.
+        result: The result.
+        ref_id: Its reference if it had one.
+        actor: Who receives the answer.
+        policy: Who may do what with it; None = the cache's default.
+        namespace: Where it should be.
+        max_size: The most that is shown; None = as the cache says.
+
+    Returns:
+        A response dict with the usual keys: the value if the actor may read it and it is small, else why not.
+    """
+    policy = cache.default_policy if policy is None else policy
+    size = None
+    try:
+        # it was made for this actor: its namespace does not matter, the rights do
+        if cache._permission_checker.has_permission(policy, Permission.READ, actor, "public"):
+            size = cache._measurer.measure(result)
+    except Exception:  # what cannot be measured or checked is not shown
+        size = None
+    place = {"namespace": namespace, "cache_name": cache.name}
+    if size is not None and size <= (max_size or cache.preview_config.max_size):
+        items = len(result) if isinstance(result, (list, tuple, set, frozenset, dict)) else None
+        head = {"ref_id": ref_id, "value": result, "is_complete": True, "is_async": False}
+        return {**head, "size": size, "total_items": items, **place}
+    return {
+        "ref_id": ref_id,
+        "preview": None,
+        "is_complete": False,
+        "is_async": False,
+        "preview_strategy": None,
+        "total_items": None,
+        "message": "The call succeeded, but its result is not stored and cannot be shown. Call again, "
+        "with arguments that give a smaller result.",
+        **place,
+    }
+
+
+def _is_protocol_type(kind: type) -> bool:
+    return any(base.__module__.partition(".")[0] in _PROTOCOL_PACKAGES for base in kind.__mro__)

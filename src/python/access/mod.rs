@@ -1,0 +1,21 @@
+//! Access control across the border: Python's policies, actors, resolvers and checkers as the core's
+//! traits, and the functions that the package's own classes call.
+
+mod actor;
+mod checker;
+mod functions;
+mod permission;
+mod policy;
+mod resolver;
+
+#[allow(unused_imports, reason = "for the cache's binding")]
+pub(super) use {
+    actor::PyActor,
+    checker::{checker_from_python, denied},
+    policy::{PyPolicy, policy_to_python},
+};
+
+pub(super) use functions::{
+    actor_matches, check_permission, effective_permissions, namespace_admits, namespace_name,
+    parse_namespace, required_session,
+};

@@ -1,0 +1,165 @@
+//! Policies of Python: kept by reference and read at each check, for they may change.
+
+use std::any::Any;
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use parking_lot::Mutex;
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyFrozenSet, PyString, PyType};
+use pyo3::{intern, pybacked::PyBackedStr};
+
+use super::super::error::from_py;
+use super::permission;
+use crate::access::{AccessPolicy, ActorPattern, ActorPatterns, Permission, PolicySource};
+use crate::error::Result;
+
+/// A Python object that reads like an `AccessPolicy`. Lists, owner and session that it lacks count as
+/// None.
+#[derive(Debug)]
+pub(crate) struct PyPolicy(Py<PyAny>);
+
+impl PyPolicy {
+    /// Keeps the object.
+    pub(crate) fn new(policy: &Bound<'_, PyAny>) -> Self {
+        Self(policy.clone().unbind())
+    }
+}
+
+impl PolicySource for PyPolicy {
+    fn policy(&self) -> Result<Cow<'_, AccessPolicy>> {
+        Python::attach(|py| read(self.0.bind(py)))
+            .map(Cow::Owned)
+            .map_err(from_py)
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+fn read<'py>(policy: &Bound<'py, PyAny>) -> PyResult<AccessPolicy> {
+    let py = policy.py();
+    let permissions = |name: &Bound<'py, PyString>| {
+        let value = policy.getattr_opt(name)?;
+        value.map(|value| permission::granted(&value)).transpose()
+    };
+    let optional = |name: &Bound<'py, PyString>| {
+        let value = policy.getattr_opt(name)?;
+        PyResult::Ok(value.filter(|value| !value.is_none()))
+    };
+    let text = |name: &Bound<'py, PyString>| optional(name)?.map(text_or_unequal).transpose();
+    let patterns =
+        |name: &Bound<'py, PyString>| optional(name)?.map(|list| compiled(&list)).transpose();
+
+    let user_permissions = permissions(intern!(py, "user_permissions"))?;
+    let agent_permissions = permissions(intern!(py, "agent_permissions"))?;
+    if user_permissions.is_none() && agent_permissions.is_none() {
+        policy.getattr(intern!(py, "agent_permissions"))?; // no policy at all: AttributeError
+    }
+    Ok(AccessPolicy {
+        user_permissions: user_permissions.unwrap_or_default(),
+        agent_permissions: agent_permissions.unwrap_or_default(),
+        owner: text(intern!(py, "owner"))?,
+        owner_permissions: permissions(intern!(py, "owner_permissions"))?
+            .unwrap_or(Permission::FULL),
+        allowed_actors: patterns(intern!(py, "allowed_actors"))?,
+        denied_actors: patterns(intern!(py, "denied_actors"))?,
+        bound_session: text(intern!(py, "bound_session"))?,
+        allowed_permissions: permissions(intern!(py, "allowed_permissions"))?
+            .unwrap_or(Permission::FULL),
+    })
+}
+
+/// A text; for anything else (a mock, say) one that equals no label and no session.
+fn text_or_unequal(value: Bound<'_, PyAny>) -> PyResult<String> {
+    match value.cast::<PyString>() {
+        Ok(text) => Ok(text.to_str()?.to_owned()),
+        Err(_) => Ok(format!(
+            "<{} at {:p}>",
+            value.get_type().name()?,
+            value.as_ptr()
+        )),
+    }
+}
+
+/// How many compiled lists are remembered; policies share few.
+const REMEMBERED: usize = 256;
+
+/// Compiled lists by the address of their frozenset, which is kept so that the address stays its own.
+type Compiled = Mutex<HashMap<usize, (Py<PyFrozenSet>, ActorPatterns)>>;
+
+/// The patterns of a list; those of a frozenset are compiled once.
+fn compiled(list: &Bound<'_, PyAny>) -> PyResult<ActorPatterns> {
+    static COMPILED: PyOnceLock<Compiled> = PyOnceLock::new();
+    let Ok(set) = list.cast_exact::<PyFrozenSet>() else {
+        return compile(list);
+    };
+    let known = COMPILED.get_or_init(list.py(), Mutex::default);
+    let address = set.as_ptr().addr();
+    if let Some((_, patterns)) = known.lock().get(&address) {
+        return Ok(patterns.clone());
+    }
+    let patterns = compile(list)?;
+    let mut known = known.lock();
+    let forgotten = if known.len() >= REMEMBERED {
+        std::mem::take(&mut *known)
+    } else {
+        HashMap::new()
+    };
+    known.insert(address, (set.clone().unbind(), patterns.clone()));
+    drop(known);
+    drop(forgotten); // after the lock: dropping Python objects may run code
+    Ok(patterns)
+}
+
+fn compile(list: &Bound<'_, PyAny>) -> PyResult<ActorPatterns> {
+    list.try_iter()?
+        .map(|item| {
+            let item = item?;
+            item.extract::<PyBackedStr>()
+                .map_err(|_| match item.get_type().name() {
+                    Ok(found) => {
+                        PyTypeError::new_err(format!("actor patterns must be str, not {found}"))
+                    }
+                    Err(error) => error,
+                })
+        })
+        .collect::<PyResult<Vec<_>>>()
+        .map(|texts| texts.iter().collect())
+}
+
+/// The policy as a Python object: the one that was given, else a new `AccessPolicy`.
+pub(crate) fn policy_to_python<'py>(
+    py: Python<'py>,
+    policy: &dyn PolicySource,
+) -> PyResult<Bound<'py, PyAny>> {
+    if let Some(PyPolicy(object)) = policy.as_any().downcast_ref() {
+        return Ok(object.bind(py).clone());
+    }
+    static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    let class = CLASS.import(py, "mcp_refcache.permissions", "AccessPolicy")?;
+    let policy = policy.policy().map_err(super::super::error::to_py)?;
+    let list = |patterns: &Option<ActorPatterns>| {
+        let patterns = patterns.as_ref();
+        patterns
+            .map(|patterns| PyFrozenSet::new(py, patterns.iter().map(ActorPattern::as_str)))
+            .transpose()
+    };
+    let fields = PyDict::new(py);
+    for (name, permission) in [
+        ("user_permissions", policy.user_permissions),
+        ("agent_permissions", policy.agent_permissions),
+        ("owner_permissions", policy.owner_permissions),
+        ("allowed_permissions", policy.allowed_permissions),
+    ] {
+        fields.set_item(name, permission::to_python(py, permission)?)?;
+    }
+    fields.set_item("owner", &policy.owner)?;
+    fields.set_item("allowed_actors", list(&policy.allowed_actors)?)?;
+    fields.set_item("denied_actors", list(&policy.denied_actors)?)?;
+    fields.set_item("bound_session", &policy.bound_session)?;
+    class.call((), Some(&fields))
+}
