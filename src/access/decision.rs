@@ -2,6 +2,7 @@
 
 use super::actor::{Actor, ActorType};
 use super::checker::DenialReason;
+use super::escape::means;
 use super::pattern::ActorPatterns;
 use super::permission::Permission;
 use super::policy::AccessPolicy;
@@ -150,10 +151,17 @@ fn is_listed(patterns: &ActorPatterns, actor: &dyn Actor) -> Result<bool> {
     Ok(patterns.contains(&actor.label()))
 }
 
-/// `user:*` owns what anonymous users made; somebody whose id is a star is not anonymous.
+/// `user:*` owns what anonymous users made; somebody whose id is a star is not anonymous. An owner may
+/// be written as templates write it.
 fn owns(policy: &AccessPolicy, actor: &dyn Actor) -> bool {
-    policy
-        .owner
-        .as_ref()
-        .is_some_and(|owner| *owner == actor.label() && actor.id().as_deref() != Some("*"))
+    let Some(owner) = &policy.owner else {
+        return false;
+    };
+    let id = actor.id();
+    match (id.as_deref(), owner.split_once(':')) {
+        (Some("*"), Some((kind, "%2A"))) => kind == actor.kind_name(),
+        (Some("*"), _) => false,
+        (Some(id), Some((kind, owner_id))) if kind == actor.kind_name() => means(owner_id, id),
+        _ => *owner == actor.label(),
+    }
 }

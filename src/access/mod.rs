@@ -23,6 +23,7 @@ mod actor;
 mod checker;
 mod decision;
 mod delegate;
+mod escape;
 mod glob;
 mod namespace;
 mod pattern;

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::actor::{Actor, ActorType};
+use super::escape::means;
 use crate::error::Result;
 
 /// What the name of a namespace says.
@@ -169,7 +170,7 @@ impl<'a> Identities<'a> {
             Scope::Org if self.org.is_none() => return true,
             Scope::Org => &self.org,
         };
-        id.is_some() && own.as_deref() == id
+        matches!((own, id), (Some(own), Some(id)) if means(id, own))
     }
 }
 

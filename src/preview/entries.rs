@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::keys::key_cap;
 use crate::value::{Container, Document};
 
 /// The entries of a dict, read once.
@@ -18,6 +19,9 @@ struct Entry {
     value: u32,
     end: u32,
 }
+
+/// Anything can be shown as `"..."`.
+pub(super) const LEAST: usize = 5;
 
 /// Characters of `: ` and of the `, ` that may follow an entry.
 pub(super) const AROUND_ENTRY: usize = 4;
@@ -89,5 +93,38 @@ impl Entries {
     /// The least an entry costs if its key may take `key` and its value needs `value` characters.
     pub(super) fn cost(&self, number: usize, key: usize, value: usize) -> usize {
         self.key(number).len().min(key) + self.value(number).len().min(value) + AROUND_ENTRY
+    }
+
+    /// The entries that can be named, in their order. If some are too large for the budget, part of it is left
+    /// for what is in them.
+    pub(super) fn most_important(&self, budget: usize, depth: usize) -> Vec<usize> {
+        let marker = format!("\"...\": \"and {} more keys\"", self.len()).len();
+        let room = budget.saturating_sub(2 + marker);
+        let (part, least) = if depth == 0 { (4, LEAST) } else { (2, 24) };
+        let kept_free = if self.largest() > budget {
+            budget / part
+        } else {
+            0
+        };
+        for (room, least) in [(room.saturating_sub(kept_free), least), (room, LEAST)] {
+            let mut room = room;
+            let mut chosen: Vec<usize> = self
+                .by_importance(budget, depth == 0)
+                .take_while(|number| {
+                    match room.checked_sub(self.cost(*number, key_cap(budget), least)) {
+                        Some(left) => {
+                            room = left;
+                            true
+                        }
+                        None => false,
+                    }
+                })
+                .collect();
+            if !chosen.is_empty() {
+                chosen.sort_unstable();
+                return chosen;
+            }
+        }
+        Vec::new()
     }
 }

@@ -70,10 +70,18 @@ impl PreviewRequest<'_> {
         })
     }
 
-    /// The candidate, if it fits.
+    /// The candidate, if it fits. One that is much too large is not measured to its end.
     pub(super) fn fitting(&self, candidate: Candidate) -> Result<Option<Shown>> {
-        let shown = self.measured(candidate)?;
-        Ok((shown.size <= self.max_size).then_some(shown))
+        let excerpt = self.excerpt(candidate.node);
+        if !self.measurer.fits(&excerpt, self.max_size)? {
+            return Ok(None);
+        }
+        let (size, shown) = (self.measurer.measure(&excerpt)?, candidate.shown);
+        Ok((size <= self.max_size).then_some(Shown {
+            excerpt,
+            size,
+            shown,
+        }))
     }
 
     /// The first candidate that fits, else `null`, whatever its size.
@@ -95,17 +103,19 @@ impl PreviewRequest<'_> {
     /// The candidate of the largest budget of JSON characters that fits.
     ///
     /// `build` makes a candidate of about so many characters, or nothing if that is too few to show
-    /// anything; `chars` of them, known to be too many, have this `size`. Few probes: the budget is
-    /// aimed at the limit by proportion, and the search ends when hardly more could be won.
+    /// anything; `chars` of them are too many or have no effect. Few probes: the budget is aimed at the
+    /// limit by proportion, at first to the whole value's size, and the search ends when hardly more
+    /// could be won.
     pub(super) fn largest_fitting(
         &self,
         chars: usize,
-        size: usize,
+        whole_size: usize,
         mut build: impl FnMut(usize) -> Option<Candidate>,
     ) -> Result<Option<Shown>> {
         let mut best: Option<Shown> = None;
         let (mut low, mut high, mut misses) = (1, chars.saturating_sub(1), 0);
-        let mut budget = self.aim(chars, size).clamp(1, high.max(1));
+        let whole_chars = self.document.text().len();
+        let mut budget = self.aim(whole_chars, whole_size).clamp(1, high.max(1));
         let mut bounded = false;
         while low <= high {
             let shown = build(budget)

@@ -7,6 +7,7 @@ mod columns;
 mod cut;
 mod entries;
 mod fit;
+mod keys;
 mod outline;
 mod paginate;
 mod sample;

@@ -169,14 +169,12 @@ impl<'a> Outline<'a> {
         let Some(entries) = &self.entries else {
             return Vec::new();
         };
-        let total: usize = (0..entries.len())
-            .map(|number| entries.key(number).len() + 2)
-            .sum();
-        let order = entries.by_importance(if total < room { usize::MAX } else { 0 }, false);
+        let in_order = (0..entries.len()).map(|number| entries.key(number));
+        let by_size = entries.by_importance(0, true);
         listed(
             "names",
-            order.map(|number| entries.key(number)),
-            entries.len(),
+            in_order,
+            by_size.map(|number| entries.key(number)),
             room,
         )
     }
@@ -184,37 +182,44 @@ impl<'a> Outline<'a> {
     /// The names of the keys, or where the facts do not have them, of the columns.
     pub(super) fn names(&self, detail: Detail, room: usize) -> Pairs {
         if self.entries.is_none() && detail == Detail::Counts && self.root.has_columns() {
-            let names = self.root.columns.names();
-            return listed("columns", names.iter().cloned(), names.len(), room);
+            let names = self.root.columns.names().iter().cloned();
+            return listed("columns", names.clone(), names, room);
         }
         self.key_names(room)
     }
 }
 
-/// As many of these names as fit, and how many more there are.
+/// All names if they fit, else as many of the most important ones as do, and how many more there are.
 fn listed(
-    name: &str,
-    spans: impl Iterator<Item = Range<usize>>,
-    total: usize,
+    title: &str,
+    in_order: impl Iterator<Item = Range<usize>>,
+    by_importance: impl Iterator<Item = Range<usize>>,
     room: usize,
 ) -> Pairs {
-    let mut left = room.saturating_sub(name.len() + "\"\": [\"... and 4294967295 more\"], ".len());
-    let mut nodes = Vec::new();
-    for span in spans {
-        if span.len() + 2 > left {
-            nodes.push(Node::string(&format!(
-                "... and {} more",
-                total - nodes.len()
-            )));
-            break;
-        }
-        left -= span.len() + 2;
-        nodes.push(Node::Span(span));
+    let room = room.saturating_sub(title.len() + "\"\": [], ".len());
+    let names: Vec<_> = in_order.collect();
+    if names.is_empty() {
+        return Vec::new();
     }
-    match nodes.first() {
-        None | Some(Node::Made(_)) => Vec::new(),
-        _ => vec![pair(name, Node::List(nodes))],
+    if names.iter().map(|name| name.len() + 2).sum::<usize>() <= room {
+        let nodes = names.into_iter().map(Node::Span).collect();
+        return vec![pair(title, Node::List(nodes))];
     }
+    let marker = |missing: usize| format!("... and {missing} more");
+    let mut left = room.saturating_sub(marker(names.len()).len() + 4);
+    let mut nodes: Vec<Node> = by_importance
+        .take_while(|name| {
+            let fits = name.len() + 2 <= left;
+            left = left.saturating_sub(name.len() + 2);
+            fits
+        })
+        .map(Node::Span)
+        .collect();
+    if nodes.is_empty() {
+        return Vec::new();
+    }
+    nodes.push(Node::string(&marker(names.len() - nodes.len())));
+    vec![pair(title, Node::List(nodes))]
 }
 
 /// What a summary says about one entry of a dict.

@@ -36,7 +36,7 @@ impl PreviewGenerator for PaginateGenerator {
         let (shown, total, pages) = match (request.document.kind(), request.document.root()) {
             (_, Some(root)) => {
                 let page_size = page_size.unwrap_or(DEFAULT_PAGE_SIZE);
-                let shown = items(request, root, bounds(page, page_size, root.len()))?;
+                let shown = items(request, root, bounds(page, page_size, root.len()), size)?;
                 (shown, root.len(), root.len().div_ceil(page_size))
             }
             (Kind::String, None) => text_pages::page(request, page, page_size, size)?,
@@ -71,6 +71,7 @@ fn items(
     request: &PreviewRequest<'_>,
     root: &Arc<Container>,
     numbers: Range<usize>,
+    size: usize,
 ) -> Result<Shown> {
     let count = numbers.len();
     let node = if count == root.len() {
@@ -78,8 +79,8 @@ fn items(
     } else {
         Node::Picks(Arc::clone(root), numbers.clone().collect())
     };
-    let page = request.measured(Candidate { node, shown: count })?;
-    if page.size <= request.max_size {
+    let chars = request.excerpt(node.clone()).chars();
+    if let Some(page) = request.fitting(Candidate { node, shown: count })? {
         return Ok(page);
     }
     let items: Vec<Item> = request
@@ -87,10 +88,9 @@ fn items(
         .items(root, numbers.start)
         .take(count)
         .collect();
-    let chars = page.excerpt.chars();
     let mut shrinker = Shrinker::new(request.document);
     let build = |budget| shrinker.in_place(root.is_dict(), &items, budget);
-    match request.largest_fitting(chars, page.size, build)? {
+    match request.largest_fitting(chars, size, build)? {
         Some(shown) if count > 0 => Ok(shown),
         _ => request.first_fitting([empty(root)]),
     }

