@@ -41,6 +41,16 @@ impl Never {
     }
 }
 
+/// `ref_id, namespace, created_at, expires_at, total_items, total_size` of a stored value.
+type Stored<'py> = (
+    Bound<'py, PyString>,
+    Bound<'py, PyString>,
+    f64,
+    Option<f64>,
+    Option<usize>,
+    Option<usize>,
+);
+
 /// A TTL as callers give it: None, seconds or NEVER.
 fn ttl(given: &Bound<'_, PyAny>) -> PyResult<Ttl> {
     if given.is_none() {
@@ -206,14 +216,7 @@ impl Cache {
         strategy: Option<&str>,
         bound: bool,
         any: bool,
-    ) -> PyResult<(
-        Bound<'py, PyString>,
-        Bound<'py, PyString>,
-        f64,
-        Option<f64>,
-        Option<usize>,
-        Option<usize>,
-    )> {
+    ) -> PyResult<Stored<'py>> {
         let actor = actor.map(PyActor::new).transpose()?;
         let options = SetOptions {
             namespace,
