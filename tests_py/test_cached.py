@@ -623,7 +623,10 @@ class TestOptions:
 class TestHandedThrough:
     def test_answers_of_the_protocol(self, cache):
         pytest.importorskip("fastmcp")
-        from fastmcp.tools.tool import ToolResult
+        try:
+            from fastmcp.tools import ToolResult
+        except ImportError:  # before 3
+            from fastmcp.tools.tool import ToolResult
         from fastmcp.utilities.types import Image
         from mcp.types import TextContent
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Annotated, Any, Final
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
 
@@ -57,11 +58,7 @@ class AcceptRef:
         return {"anyOf": [*options, dict(REF_ID_SCHEMA)], **outer}
 
     def _pass_references(self, value: Any, validate: Callable[[Any], Any]) -> Any:
-        if isinstance(value, str):
-            is_reference = _core.is_ref_id(value) and self._knows(value)
-        else:
-            is_reference = _core.contains_refs(value)
-        return Pending(value, self) if is_reference else validate(value)
+        return Pending(value, self) if _core.contains_refs(value, self._knows) else validate(value)
 
     def validate(self, value: Any, given: Any) -> Any:
         """Give a resolved value the type of the parameter.
@@ -121,14 +118,19 @@ def widen(
     Returns:
         New annotations, of those parameters that change.
     """
-    return {
-        name: Annotated[hints[name], AcceptRef(name, hints[name], knows)]
-        for name, parameter in signature.parameters.items()
-        if name in hints
-        and name not in injected
-        and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
-        and _holds_structure(hints[name])
-    }
+    widened: dict[str, Any] = {}
+    for name, parameter in signature.parameters.items():
+        hint = hints.get(name, Any)
+        is_variable = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        if is_variable or name in injected or not _holds_structure(hint):
+            continue
+        if isinstance(parameter.default, FieldInfo):
+            # `data: list[int] = Field(min_length=1)`: the limits hold for referenced values, too
+            checked: Any = Annotated[hint, parameter.default]
+        else:
+            checked = hint
+        widened[name] = Annotated[hint, AcceptRef(name, checked, knows)]
+    return widened
 
 
 def _holds_structure(hint: Any) -> bool:
@@ -137,12 +139,14 @@ def _holds_structure(hint: Any) -> bool:
 
 
 def _admits_text(kind: Any) -> bool:
-    # a type variable, a protocol or the like: unknown, so left alone
-    return not isinstance(kind, type) or kind is object or issubclass(kind, str)
+    if kind is typing.Literal:
+        return False
+    # a type variable or the like: unknown, so left alone
+    return kind is Any or kind is object or not isinstance(kind, type) or issubclass(kind, str)
 
 
-def _is_structure(kind: type) -> bool:
-    if issubclass(kind, _SCALARS):
+def _is_structure(kind: Any) -> bool:
+    if not isinstance(kind, type) or issubclass(kind, _SCALARS):
         return False
     is_model = hasattr(kind, "__pydantic_validator__") or hasattr(kind, "__dataclass_fields__")
     return is_model or issubclass(kind, collections.abc.Iterable)
