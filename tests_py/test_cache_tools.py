@@ -72,7 +72,7 @@ async def test_a_full_value(cache, mcp):
 
 
 @pytest.mark.parametrize(
-    ("value", "sent"), [({1, 2}, "{1, 2}"), ((1, (2,)), [1, [2]]), ({1: 2}, {"1": 2}), (1j, "1j"), (None, None), ("é", "é")]
+    ("value", "sent"), [({1, 2}, [1, 2]), ((1, (2,)), [1, [2]]), ({1: 2}, {"1": 2}), (1j, "1j"), (None, None), ("é", "é"), (b"\xff", "b'\\xff'"), ("\ud800", '"\\ud800"')]
 )
 async def test_full_values_of_any_kind(cache, mcp, value, sent):
     ref = cache.set("k", value).ref_id

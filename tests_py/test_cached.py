@@ -710,3 +710,119 @@ class TestNeverFailsAfterTheFunctionRan:
         f(1)
         f(1)
         assert not caplog.records
+
+
+class TestThroughAClient:
+    """Real servers and clients: what Python hands out is what a client can be sent."""
+
+    @pytest.fixture
+    def mcp(self):
+        return pytest.importorskip("fastmcp").FastMCP("s")
+
+    async def call(self, mcp, name, **arguments):
+        import fastmcp
+
+        async with fastmcp.Client(mcp) as client:
+            return (await client.call_tool(name, arguments)).structured_content
+
+    @pytest.mark.parametrize("is_async", [False, True])
+    async def test_values_that_are_no_json(self, cache, mcp, is_async):
+        np = pytest.importorskip("numpy")
+        values = {"array": np.arange(3), "bytes": b"\xff", "object": object(), "surrogate": "\ud800", "set": {1}, "nan": float("nan")}
+
+        def sync(kind: str):
+            return values[kind]
+
+        async def waiting(kind: str):
+            return values[kind]
+
+        tool = cache.cached()(waiting if is_async else sync)
+        mcp.tool(tool, name="tool")
+        for kind in values:
+            for _ in range(2):
+                assert (await self.call(mcp, "tool", kind=kind))["ref_id"]
+        if not is_async:
+            assert tool("array")["value"].sum() == 3  # Python callers get the value itself
+
+    async def test_a_tool_with_a_context(self, cache, mcp):
+        from fastmcp import Context
+
+        @mcp.tool
+        @cache.cached()
+        async def me(ctx: Context) -> str:
+            return ctx.session_id
+
+        one, other = await self.call(mcp, "me"), await self.call(mcp, "me")
+        assert one["value"] != other["value"]
+
+    async def test_a_tool_with_a_dependency(self, cache, mcp):
+        try:
+            from fastmcp.dependencies import Depends
+        except ImportError:
+            pytest.skip("this FastMCP has no Depends")
+        runs = []
+
+        @mcp.tool
+        @cache.cached(shared=True)
+        async def f(x: int, client: object = Depends(object)) -> int:  # noqa: B008
+            runs.append(client)
+            return x
+
+        assert (await self.call(mcp, "f", x=1))["ref_id"] == (await self.call(mcp, "f", x=1))["ref_id"]
+        assert len(runs) == 1
+
+    async def test_context_state_scopes_results(self, cache, mcp):
+        """State that middleware sets for the request, read by sync and async tools alike."""
+        from fastmcp.server.middleware import Middleware
+
+        class Login(Middleware):
+            async def on_call_tool(self, context, call_next):
+                done = context.fastmcp_context.set_state("user_id", user)
+                if inspect.isawaitable(done):
+                    await done
+                return await call_next(context)
+
+        mcp.add_middleware(Login())
+        options = {"namespace_template": "user:{user_id}", "owner_template": "user:{user_id}"}
+
+        @mcp.tool
+        @cache.cached(**options)
+        async def waiting() -> str:
+            return user
+
+        @mcp.tool
+        @cache.cached(**options)
+        def sync() -> str:
+            return user
+
+        for user in ("alice", "bob", "alice"):
+            for name in ("waiting", "sync"):
+                answer = await self.call(mcp, name)
+                assert (answer["value"], answer["namespace"]) == (user, f"user:{user}")
+
+    async def test_answers_of_the_protocol_reach_the_client(self, cache, mcp):
+        import fastmcp
+        from fastmcp.utilities.types import Image
+
+        @mcp.tool
+        @cache.cached()
+        def draw() -> Image:
+            return Image(data=b"x", format="png")
+
+        async with fastmcp.Client(mcp) as client:
+            result = await client.call_tool("draw", {})
+        assert result.content[0].type == "image"
+
+    async def test_many_clients_at_once_share_one_run(self, cache, mcp):
+        runs = []
+
+        @mcp.tool
+        @cache.cached()
+        async def slow(x: int) -> int:
+            runs.append(x)
+            await asyncio.sleep(0.1)
+            return x
+
+        answers = await asyncio.gather(*(self.call(mcp, "slow", x=1) for _ in range(10)))
+        assert len(runs) == 1
+        assert len({answer["ref_id"] for answer in answers}) == 1

@@ -1,7 +1,6 @@
 """The tool that reads results by reference, for the model of a FastMCP server."""
 
 import asyncio
-import json
 import time
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -9,6 +8,7 @@ from pydantic import Field
 
 from mcp_refcache import _core
 from mcp_refcache._caller import aread_caller
+from mcp_refcache._results import as_json
 from mcp_refcache.models import CacheResponse, SizeMode
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def register_cache_tools(mcp: Any, cache: "RefCache", *, full_limit: int | None 
         To give the data to another tool, pass its ref_id as the argument instead of reading it.
         Unknown or expired ref_id: call the tool that made it again.
         """
-        reader = (await aread_caller(cache)).actor
+        reader = (await aread_caller()).actor
         limit = _limit(cache, full_limit)
         size = None if max_size is None else min(max_size, limit)
         options = {"page": page, "page_size": page_size, "max_size": size}
@@ -120,21 +120,13 @@ def _read_full(
 ) -> dict[str, Any]:
     preview = _read(cache, ref_id, reader, {**options, "page": None, "page_size": None}, limit)
     if (preview["original_size"] or 0) <= limit:
-        value = _as_json(cache._core.resolve(ref_id, actor=reader))
+        value = as_json(cache._core.resolve(ref_id, actor=reader))
         return {"ref_id": ref_id, "value": value, "is_complete": True}
     message = (
         f"The value measures {preview['original_size']}, more than the {limit} that are given at once. Read it in "
         f"pages (page=1, page_size=...), or pass ref_id='{ref_id}' to another tool."
     )
     return {**preview, "is_complete": False, "message": message}
-
-
-def _as_json(value: Any) -> Any:
-    """What the model can be sent of a value; frameworks refuse arrays and the like."""
-    try:
-        return json.loads(_core.json_text(value))
-    except (TypeError, ValueError):
-        return str(value)
 
 
 def _expires_in(cache: "RefCache", ref_id: str) -> int | None:
