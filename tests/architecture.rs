@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 /// Lowest first; modules of one line do not know each other.
 const LAYERS: &[&[&str]] = &[
-    &["error", "clock", "reference"],
-    &["access", "value"],
+    &["error", "clock"],
+    &["access", "value", "reference"],
     &["measure"],
     &["preview"],
     &["entry"],

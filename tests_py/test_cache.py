@@ -455,12 +455,13 @@ def test_a_docstring_is_extended_once_and_only_in_the_wrapper(cache: RefCache) -
     assert (second.__doc__ or "").count("get_cached_result(ref_id, full=True)") == 1
 
 
-async def test_an_async_generator_is_not_stored_as_a_value(cache: RefCache) -> None:
+async def test_what_an_async_generator_yields_is_the_value(cache: RefCache) -> None:
     async def tool() -> Any:
         yield 1
+        yield 2
 
-    with pytest.raises(TypeError, match="generator"):
-        cache.cached()(tool)
+    decorated: Any = cache.cached()(tool)
+    assert (await decorated())["value"] == [1, 2]
 
 
 async def test_a_callable_object_with_an_async_call_is_awaited(cache: RefCache) -> None:

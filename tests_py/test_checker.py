@@ -303,9 +303,10 @@ class TestOwnActors:
         with pytest.raises(PermissionDenied, match="Actor agent:claude@tenant is explicitly denied"):
             CHECKER.check(AccessPolicy(denied_actors={"user:alice"}), READ, model, "public")
 
-    def test_none_is_no_actor(self):
-        with pytest.raises(AttributeError, match="type"):
-            CHECKER.check(AccessPolicy(), READ, None, "public")
+    @pytest.mark.parametrize("actor", [None, 5, "agent"])
+    def test_what_has_no_type_is_no_actor(self, actor):
+        with pytest.raises(TypeError, match="actor must be an Actor, 'user' or 'agent', not"):
+            CHECKER.check(AccessPolicy(), READ, actor, "public")
 
 
 class TestOwnResolvers:

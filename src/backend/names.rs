@@ -13,10 +13,13 @@ const SHARDS: usize = 16;
 /// Key -> namespace -> id, one cache name beside the other; sharded by key for its readers.
 #[derive(Default)]
 pub(super) struct Names {
-    shards: [RwLock<HashMap<(Arc<str>, Arc<str>), Holders>>; SHARDS],
+    shards: [RwLock<Shard>; SHARDS],
     caches: RwLock<HashSet<Arc<str>>>,
     hasher: DefaultHashBuilder,
 }
+
+/// (cache, key) -> who holds it.
+type Shard = HashMap<(Arc<str>, Arc<str>), Holders>;
 
 /// Namespace and id; nearly every key is used in one namespace only.
 enum Holders {
@@ -25,7 +28,7 @@ enum Holders {
 }
 
 impl Names {
-    fn shard(&self, cache: &str, key: &str) -> &RwLock<HashMap<(Arc<str>, Arc<str>), Holders>> {
+    fn shard(&self, cache: &str, key: &str) -> &RwLock<Shard> {
         &self.shards[self.hasher.hash_one(NameRef(cache, key)) as usize % SHARDS]
     }
 

@@ -11,13 +11,12 @@ use pyo3::{PyTraverseError, PyVisit};
 use super::clock::PythonClock;
 use super::entry::{self, Owner};
 use super::error::{from_py, to_py};
-use super::snapshot::Snapshot;
+use super::hook::Hook;
 use crate::backend::{Backend, MemoryBackend, PutOptions, Scope, SimpleBackend};
 use crate::blocking::finish;
 use crate::clock::Clock;
 use crate::entry::Entry;
 use crate::error::{Error, Result};
-use crate::value::Value;
 
 /// Runs a backend's future on this thread, without the interpreter where it has to wait.
 pub(super) fn wait<F: Future<Output = Result<T>> + Send, T: Send>(
@@ -121,13 +120,8 @@ impl MemoryStore {
     fn __traverse__(&self, visit: PyVisit<'_>) -> std::result::Result<(), PyTraverseError> {
         let mut outcome = Ok(());
         self.backend.visit_entries(|entry| {
-            if outcome.is_ok()
-                && Arc::strong_count(entry) == 1
-                && let Value::Foreign(value) = &entry.value
-                && Arc::strong_count(value) == 1
-                && let Some(snapshot) = value.as_any().downcast_ref::<Snapshot>()
-            {
-                outcome = snapshot.traverse(&visit);
+            if outcome.is_ok() && Arc::strong_count(entry) == 1 {
+                outcome = entry::traverse(entry, &visit);
             }
         });
         outcome
@@ -150,7 +144,7 @@ fn entries(max_size: Option<i64>) -> PyResult<Option<usize>> {
 }
 
 /// A backend written in Python: six methods over `CacheEntry` objects.
-pub(super) struct PyBackend(pub(super) Py<PyAny>);
+pub(super) struct PyBackend(pub(super) Hook);
 
 impl PyBackend {
     fn call<T>(&self, work: impl FnOnce(&Bound<'_, PyAny>) -> PyResult<T>) -> Result<T> {

@@ -13,6 +13,7 @@ use super::access::{PyActor, PyPolicy, checker_from_python};
 use super::backend::{MemoryStore, PyBackend, wait};
 use super::clock::PythonClock;
 use super::error::to_py;
+use super::hook::Hook;
 use super::snapshot::{self, Keep, Snapshot};
 use super::{decode, entry, measure, preview};
 use crate::backend::{Backend, KeyIndexed};
@@ -40,6 +41,16 @@ impl Never {
         "NEVER"
     }
 }
+
+/// `ref_id, namespace, created_at, expires_at, total_items, total_size` of a stored value.
+type Stored<'py> = (
+    Bound<'py, PyString>,
+    Bound<'py, PyString>,
+    f64,
+    Option<f64>,
+    Option<usize>,
+    Option<usize>,
+);
 
 /// A TTL as callers give it: None, seconds or NEVER.
 fn ttl(given: &Bound<'_, PyAny>) -> PyResult<Ttl> {
@@ -74,6 +85,11 @@ struct Parts {
     /// Whether the user's generator gives way to pagination when a page is asked for.
     samples: bool,
     preview_config: Py<PyAny>,
+    /// What the core calls.
+    backend_hook: Option<Hook>,
+    measurer_hook: Option<Hook>,
+    checker_hook: Option<Hook>,
+    default_policy: Arc<PyPolicy>,
 }
 
 #[pymethods]
@@ -99,15 +115,19 @@ impl Cache {
         copy_values: bool,
         resolve_requires: &str,
     ) -> PyResult<Self> {
+        let (native_backend, backend_hook) = store(backend);
+        let (native_measurer, measurer_hook) = measure::from_python(measurer)?;
+        let (native_checker, checker_hook) = checker_from_python(checker)?;
+        let native_policy = Arc::new(PyPolicy::new(default_policy));
         let mut builder = RefCache::builder(name)
-            .shared_backend(store(backend))
+            .shared_backend(native_backend)
             .clock(Arc::new(PythonClock))
-            .default_policy(Arc::new(PyPolicy::new(default_policy)))
+            .default_policy(Arc::clone(&native_policy) as _)
             .default_ttl(default_ttl)
             .default_namespace(default_namespace)
             .preview(config(preview_config)?)
-            .measurer(measure::from_python(measurer)?)
-            .checker(checker_from_python(checker)?)
+            .measurer(native_measurer)
+            .checker(native_checker)
             .trusted_caches(trusted);
         if resolve_requires == "read" {
             builder = builder.resolve_requires(ResolveRequires::Read);
@@ -124,6 +144,10 @@ impl Cache {
             generator: None,
             samples: false,
             preview_config: preview_config.clone().unbind(),
+            backend_hook,
+            measurer_hook,
+            checker_hook,
+            default_policy: native_policy,
         };
         let core = RwLock::new(builder.build().map_err(to_py)?);
         Ok(Self {
@@ -135,9 +159,13 @@ impl Cache {
 
     /// Exchanges the object that measures.
     fn set_measurer(&self, measurer: &Bound<'_, PyAny>) -> PyResult<()> {
-        let native = measure::from_python(measurer)?;
+        let (native, hook) = measure::from_python(measurer)?;
         self.exchange(|parts| parts.measurer = native);
-        let former = std::mem::replace(&mut self.parts.write().measurer, measurer.clone().unbind());
+        let former = {
+            let mut parts = self.parts.write();
+            let object = std::mem::replace(&mut parts.measurer, measurer.clone().unbind());
+            (object, std::mem::replace(&mut parts.measurer_hook, hook))
+        };
         drop(former);
         Ok(())
     }
@@ -157,8 +185,10 @@ impl Cache {
 
     /// Exchanges the object that decides on permissions.
     fn set_checker(&self, checker: &Bound<'_, PyAny>) -> PyResult<()> {
-        let native = checker_from_python(checker)?;
+        let (native, hook) = checker_from_python(checker)?;
         self.exchange(|parts| parts.checker = native);
+        let former = std::mem::replace(&mut self.parts.write().checker_hook, hook);
+        drop(former);
         Ok(())
     }
 
@@ -176,7 +206,9 @@ impl Cache {
     /// Exchanges the default policy.
     fn set_default_policy(&self, policy: &Bound<'_, PyAny>) {
         let native = Arc::new(PyPolicy::new(policy));
-        self.exchange(|parts| parts.settings.default_policy = native);
+        self.exchange(|parts| parts.settings.default_policy = Arc::clone(&native) as _);
+        let former = std::mem::replace(&mut self.parts.write().default_policy, native);
+        drop(former);
     }
 
     /// Exchanges the default TTL; None = never expires.
@@ -206,14 +238,7 @@ impl Cache {
         strategy: Option<&str>,
         bound: bool,
         any: bool,
-    ) -> PyResult<(
-        Bound<'py, PyString>,
-        Bound<'py, PyString>,
-        f64,
-        Option<f64>,
-        Option<usize>,
-        Option<usize>,
-    )> {
+    ) -> PyResult<Stored<'py>> {
         let actor = actor.map(PyActor::new).transpose()?;
         let options = SetOptions {
             namespace,
@@ -493,7 +518,17 @@ impl Cache {
         visit.call(&parts.backend)?;
         visit.call(&parts.measurer)?;
         visit.call(&parts.generator)?;
-        visit.call(&parts.preview_config)
+        visit.call(&parts.preview_config)?;
+        let hooks = [
+            &parts.backend_hook,
+            &parts.measurer_hook,
+            &parts.checker_hook,
+        ];
+        hooks
+            .into_iter()
+            .flatten()
+            .try_for_each(|hook| hook.traverse(&visit))?;
+        parts.default_policy.traverse(&visit)
     }
 }
 
@@ -600,16 +635,22 @@ fn is_large(entry: &Entry) -> bool {
     }
 }
 
-/// The store that a Python backend stands for.
-fn store(backend: &Bound<'_, PyAny>) -> Arc<dyn Backend> {
+/// The store that a Python backend stands for, and the object itself if it is asked.
+fn store(backend: &Bound<'_, PyAny>) -> (Arc<dyn Backend>, Option<Hook>) {
     // only the class itself: a subclass may have overridden any of the six methods
     let native = backend.getattr(intern!(backend.py(), "_native_store")).ok();
     match native
         .as_ref()
         .and_then(|native| native.cast::<MemoryStore>().ok())
     {
-        Some(native) => Arc::new(native.get().backend.clone()),
-        None => Arc::new(KeyIndexed::new(PyBackend(backend.clone().unbind()))),
+        Some(native) => (Arc::new(native.get().backend.clone()), None),
+        None => {
+            let hook = Hook::new(backend);
+            (
+                Arc::new(KeyIndexed::new(PyBackend(hook.clone()))),
+                Some(hook),
+            )
+        }
     }
 }
 

@@ -1,8 +1,6 @@
 //! Errors across the border: Rust kinds become Python classes, Python exceptions pass through.
 
-use pyo3::exceptions::{
-    PyBaseException, PyKeyError, PyPermissionError, PyRuntimeError, PyTypeError, PyValueError,
-};
+use pyo3::exceptions::{PyKeyError, PyPermissionError, PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
 use crate::error::{Error, ErrorKind};
@@ -39,10 +37,4 @@ pub(super) fn from_py(raised: PyErr) -> Error {
         ErrorKind::Hook
     };
     Error::new(kind, "code of the user failed").caused_by(raised)
-}
-
-/// Whether an exception should not be taken for an answer (`KeyboardInterrupt`, `SystemExit`).
-pub(super) fn is_exit(py: Python<'_>, raised: &PyErr) -> bool {
-    !raised.is_instance_of::<pyo3::exceptions::PyException>(py)
-        && raised.is_instance_of::<PyBaseException>(py)
 }

@@ -10,6 +10,7 @@ mod decode;
 mod entry;
 mod error;
 mod fingerprint;
+mod hook;
 mod measure;
 mod preview;
 mod resolve;

@@ -39,7 +39,7 @@ pub(super) fn generate<'py>(
 ) -> PyResult<Fields<'py>> {
     let strategy: PreviewStrategy = strategy.parse().map_err(to_py)?;
     let document = Arc::new(to_document(walk::walk(value)?, Objects::share).map_err(to_py)?);
-    let measurer = measure::from_python(measurer)?;
+    let (measurer, _) = measure::from_python(measurer)?;
     let (page, page_size) = (
         number("page", page).map_err(to_py)?,
         number("page_size", page_size).map_err(to_py)?,

@@ -1,4 +1,4 @@
-//! String literals of a document's text: how long they are, their beginning, what they say.
+//! String literals of a document's text: how long they are, what they say.
 
 use std::borrow::Cow;
 
@@ -9,13 +9,6 @@ use super::scan::{Chars, escape_len, unit};
 /// Number of characters (code points) of the text that a quoted literal stands for.
 pub(crate) fn chars(quoted: &str) -> usize {
     Chars::of(quoted).advance(usize::MAX)
-}
-
-/// The first `n` characters of a quoted literal, still escaped, without quotes.
-pub(crate) fn cut_string(quoted: &str, n: usize) -> &str {
-    let mut chars = Chars::of(quoted);
-    chars.advance(n);
-    quoted.get(1..=chars.passed_bytes()).unwrap_or_default()
 }
 
 /// The text that a quoted literal stands for; a lone surrogate becomes U+FFFD.
@@ -75,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn literals_are_counted_cut_and_read_by_code_points() {
+    fn literals_are_counted_and_read_by_code_points() {
         for text in [
             "",
             "plain text that is longer than a block of sixteen bytes",
@@ -86,10 +79,6 @@ mod tests {
             let quoted = literal(text);
             assert_eq!(chars(&quoted), text.chars().count());
             assert_eq!(unescape(&quoted), text);
-            for n in 0..text.chars().count() + 2 {
-                let cut: String = text.chars().take(n).collect();
-                assert_eq!(format!("\"{}\"", cut_string(&quoted, n)), literal(&cut));
-            }
         }
     }
 
@@ -98,7 +87,6 @@ mod tests {
         let quoted = r#""\ud800\udc00\ud800a\udc00""#;
         assert_eq!(chars(quoted), 4);
         assert_eq!(unescape(quoted), "\u{10000}\u{fffd}a\u{fffd}");
-        assert_eq!(cut_string(quoted, 2), r"\ud800\udc00\ud800");
     }
 
     #[test]
@@ -113,7 +101,7 @@ mod tests {
             "\"é\"",
             "\"\\é\"",
         ] {
-            let _ = (chars(text), cut_string(text, 1), unescape(text));
+            let _ = (chars(text), unescape(text));
         }
     }
 }

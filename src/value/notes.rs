@@ -1,7 +1,6 @@
 //! What JSON text does not tell about a value's types, kept beside the text by offset.
 
 use std::any::Any;
-use std::ops::Range;
 use std::sync::Arc;
 
 /// A remark on the value or key that starts at some offset of a document's text.
@@ -65,16 +64,5 @@ impl Notes {
             .get(found)
             .filter(|(at, _)| *at as usize == offset)
             .map(|(_, note)| *note)
-    }
-
-    /// The notes on what starts within a range.
-    pub(crate) fn within(&self, span: Range<usize>) -> &[(u32, Note)] {
-        let from = self
-            .notes
-            .partition_point(|(at, _)| (*at as usize) < span.start);
-        let to = self
-            .notes
-            .partition_point(|(at, _)| (*at as usize) < span.end);
-        &self.notes[from..to.max(from)]
     }
 }

@@ -173,13 +173,6 @@ impl<'t> Parser<'t> {
         Ok(())
     }
 
-    /// A character that the output needs an escape for.
-    fn escaped_now(&mut self) {
-        if let Some(c) = self.rest().chars().next() {
-            self.replace(c.len_utf8(), |out| write::escaped(c, out));
-        }
-    }
-
     fn escape(&mut self) -> Result<()> {
         let (letter, hex) = match self.rest().as_bytes() {
             [_, b'u', hex @ ..] => (b'u', hex.get(..4).unwrap_or_default()),

@@ -162,11 +162,6 @@ impl<'a> Chars<'a> {
         }
         passed
     }
-
-    /// Bytes of the inside that were passed.
-    pub(crate) fn passed_bytes(&self) -> usize {
-        self.at
-    }
 }
 
 impl Iterator for Chars<'_> {

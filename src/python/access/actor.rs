@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::borrow::Cow;
 
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyType};
@@ -98,7 +99,12 @@ impl PyActor {
             let value = actor.getattr_opt(name)?;
             PyResult::Ok(value.and_then(|value| value.extract::<PyBackedStr>().ok()))
         };
-        let (kind, kind_name) = kind(&actor.getattr(intern!(py, "type"))?)?;
+        let Some(own_type) = actor.getattr_opt(intern!(py, "type"))? else {
+            let found = actor.get_type().name()?;
+            let message = format!("actor must be an Actor, 'user' or 'agent', not {found}");
+            return Err(PyTypeError::new_err(message));
+        };
+        let (kind, kind_name) = kind(&own_type)?;
         let label = match actor.getattr_opt(intern!(py, "to_string"))? {
             Some(to_string) => Some(to_string.call0()?.str()?.to_str()?.to_owned()),
             None => None,
