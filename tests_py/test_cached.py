@@ -308,6 +308,13 @@ class TestRights:
         assert first["namespace"] == "user:anonymous"
         assert f()["ref_id"] == first["ref_id"]
 
+    def test_what_a_caller_made_is_the_same_to_it_again(self, cache, as_caller):
+        f = cache.cached(owner_template="user:{user_id}", policy=POLICY_USER_ONLY)(lambda: "private")
+        as_caller(Context("s1", user_id="alice"))
+        first = f()
+        assert "private" not in repr(first)
+        assert f() == first
+
     def test_scoping_keeps_the_default_policy(self, as_caller):
         cache = RefCache(default_policy=POLICY_USER_ONLY)
         f = cache.cached(owner_template="user:{user_id}")(lambda: "private")
@@ -659,7 +666,7 @@ class TestHandedThrough:
 
         text = TextContent(type="text", text="hi")
         for result in (ToolResult(content=[text]), Image(data=b"x", format="png"), text, ["a", text]):
-            assert cache.cached(key=lambda: uuid.uuid4().hex)(lambda result=result: result)() is result
+            assert cache.cached(key=lambda result: uuid.uuid4().hex)(lambda result=result: result)() is result
 
 
 class BrokenBackend:
