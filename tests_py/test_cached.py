@@ -605,6 +605,14 @@ class TestFunctions:
         assert [await f(), await f()] == [1, 1]
         assert caplog.text.count("async def") == 1
 
+    def test_mocks(self, cache):
+        from unittest.mock import MagicMock
+
+        mock = MagicMock(return_value=[1], __name__="mock")
+        f = cache.cached()(mock)
+        assert f(1)["value"] == f(1)["value"] == [1]
+        assert mock.call_count == 1
+
     def test_no_function(self, cache):
         with pytest.raises(TypeError, match="decorates functions, not int"):
             cache.cached()(3)

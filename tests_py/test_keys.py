@@ -7,9 +7,9 @@ import sys
 import types
 
 import pytest
-from mcp_refcache._core import fingerprint
 
 from mcp_refcache import RefCache
+from mcp_refcache._core import fingerprint
 from mcp_refcache._keys import Arguments, identify
 
 

@@ -6,7 +6,7 @@ import logging
 import types
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from mcp_refcache._caller import aread_caller, read_caller
 from mcp_refcache._docs import caching_docs, document
@@ -43,7 +43,8 @@ def decorate(cache: "RefCache", options: Options) -> Callable[[Any], Any]:
 
     def decorator(function: Any) -> Any:
         if isinstance(function, (staticmethod, classmethod)):
-            return type(function)(decorator(function.__func__))
+            below = cast("Any", function)
+            return type(below)(decorator(below.__func__))
         _check(function)
         plan = Plan(cache, options, function)
         wrapper = _async_wrapper(plan, function) if _is_async(function) else _sync_wrapper(plan, function)
@@ -147,7 +148,7 @@ def _dress(wrapper: Any, function: Any, plan: Plan) -> Any:
     # a picture is handed through, so a schema of answers would be wrong
     hands_through = promises_protocol_result(plan.hints.get("return"))
     returns = plan.hints["return"] if hands_through else dict[str, Any]
-    parameters = []
+    parameters: list[inspect.Parameter] = []
     for name, parameter in plan.signature.parameters.items():
         # names in text are looked up in the module of a function; other callables have none that is sure
         annotation = parameter.annotation if is_plain else plan.hints.get(name, parameter.annotation)
