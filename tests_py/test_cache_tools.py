@@ -20,7 +20,9 @@ def mcp(cache):
 async def read(mcp, ref_id, **arguments):
     """The structured answer, or the text of the error."""
     async with fastmcp.Client(mcp) as client:
-        result = await client.call_tool("get_cached_result", {"ref_id": ref_id, **arguments}, raise_on_error=False)
+        result = await client.call_tool(
+            "get_cached_result", {"ref_id": ref_id, **arguments}, raise_on_error=False
+        )
     if result.is_error:
         return result.content[0].text
     assert json.loads(result.content[0].text) == result.structured_content
@@ -31,8 +33,9 @@ async def test_a_preview(cache, mcp):
     ref = cache.set("k", list(range(1000)), ttl=60).ref_id
     answer = await read(mcp, ref)
     assert list(answer) == [
-        "ref_id", "cache_name", "namespace", "total_items", "total_tokens", "original_size", "preview_size", "preview",
-        "preview_strategy", "page", "total_pages", "available_actions", "has_more", "expires_in_s",
+        "ref_id", "cache_name", "namespace", "total_items", "total_tokens", "original_size", "preview_size",
+        "preview", "preview_strategy", "page", "total_pages", "available_actions", "has_more",
+        "expires_in_s",
     ]  # fmt: skip
     assert (answer["ref_id"], answer["total_items"], answer["preview_strategy"]) == (ref, 1000, "sample")
     assert answer["preview_size"] <= 100
@@ -68,11 +71,25 @@ async def test_a_larger_preview(cache, mcp):
 
 async def test_a_full_value(cache, mcp):
     ref = cache.set("k", {"rows": list(range(1000))}).ref_id
-    assert await read(mcp, ref, full=True) == {"ref_id": ref, "value": {"rows": list(range(1000))}, "is_complete": True}
+    assert await read(mcp, ref, full=True) == {
+        "ref_id": ref,
+        "value": {"rows": list(range(1000))},
+        "is_complete": True,
+    }
 
 
 @pytest.mark.parametrize(
-    ("value", "sent"), [({1, 2}, [1, 2]), ((1, (2,)), [1, [2]]), ({1: 2}, {"1": 2}), (1j, "1j"), (None, None), ("é", "é"), (b"\xff", "b'\\xff'"), ("\ud800", '"\\ud800"')]
+    ("value", "sent"),
+    [
+        ({1, 2}, [1, 2]),
+        ((1, (2,)), [1, [2]]),
+        ({1: 2}, {"1": 2}),
+        (1j, "1j"),
+        (None, None),
+        ("é", "é"),
+        (b"\xff", "b'\\xff'"),
+        ("\ud800", '"\\ud800"'),
+    ],
 )
 async def test_full_values_of_any_kind(cache, mcp, value, sent):
     ref = cache.set("k", value).ref_id
@@ -120,14 +137,18 @@ async def test_everything_that_cannot_be_read_gets_one_answer(cache, mcp, clock)
         cache.set("u", 1, namespace="user:alice").ref_id,
         cache.set("x", "secret", policy=POLICY_EXECUTE_ONLY).ref_id,
     ]
-    answers = {(await read(mcp, ref, **options)) for ref in refs for options in ({}, {"full": True}, {"page": 1})}
+    answers = {
+        (await read(mcp, ref, **options)) for ref in refs for options in ({}, {"full": True}, {"page": 1})
+    }
     assert len(answers) == 1
     text = answers.pop()
     assert text.startswith("ref_not_found")
     assert "again" in text
 
 
-@pytest.mark.parametrize("arguments", [{"page": 0}, {"page": -1}, {"page_size": 0}, {"page_size": 1001}, {"max_size": 0}])
+@pytest.mark.parametrize(
+    "arguments", [{"page": 0}, {"page": -1}, {"page_size": 0}, {"page_size": 1001}, {"max_size": 0}]
+)
 async def test_nonsense_is_refused(cache, mcp, arguments):
     assert "validation error" in await read(mcp, cache.set("k", [1]).ref_id, **arguments)
 
@@ -172,7 +193,9 @@ async def test_with_a_decorated_tool(cache, mcp):
     async with fastmcp.Client(mcp) as client:
         answer = (await client.call_tool("numbers", {"n": 1000})).structured_content
         assert answer["is_complete"] is False
-        page = await client.call_tool("get_cached_result", {"ref_id": answer["ref_id"], "page": 2, "page_size": 5})
+        page = await client.call_tool(
+            "get_cached_result", {"ref_id": answer["ref_id"], "page": 2, "page_size": 5}
+        )
     assert page.structured_content["preview"] == [5, 6, 7, 8, 9]
 
 

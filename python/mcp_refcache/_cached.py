@@ -110,7 +110,10 @@ def _async_wrapper(plan: Plan, function: Callable[..., Any]) -> Callable[..., Aw
                     ref_id = await flight.await_outcome()
             if ref_id == Flight.UNSHARED:
                 break
-            if ref_id is not None and (answer := await plan.off_loop(ref_id, plan.answer, request, ref_id)) is not None:
+            if (
+                ref_id is not None
+                and (answer := await plan.off_loop(ref_id, plan.answer, request, ref_id)) is not None
+            ):
                 return answer
         return await run(request)
 
@@ -118,7 +121,10 @@ def _async_wrapper(plan: Plan, function: Callable[..., Any]) -> Callable[..., Aw
 
 
 def _check(function: Any) -> None:
-    if hasattr(function, "__fastmcp__") or type(function).__module__.partition(".")[0] == "fastmcp":
+    if (
+        "__fastmcp__" in getattr(function, "__dict__", ())
+        or type(function).__module__.partition(".")[0] == "fastmcp"
+    ):
         raise TypeError(
             "@cache.cached() stands above @mcp.tool, so the tool is registered without it; swap the two: "
             "@mcp.tool first, @cache.cached() directly above the function"

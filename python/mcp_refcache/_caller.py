@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from mcp_refcache.access.actor import Actor
     from mcp_refcache.cache import RefCache
 
+
 class Caller(NamedTuple):
     """Who calls.
 

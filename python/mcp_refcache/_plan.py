@@ -5,6 +5,7 @@ import logging
 import re
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mcp_refcache import _core
@@ -153,8 +154,8 @@ class Plan:
             return False
         if self._is_personal and not (caller.values.get("user_id") or caller.values.get("session_id")):
             self._warn_once(
-                "results of %s are not reused: it has an injected parameter, and its caller neither a user id "
-                "nor a session; if results do not depend on who calls, say @cache.cached(shared=True)",
+                "results of %s are not reused: it has an injected parameter, and its caller neither a user "
+                "id nor a session; if results do not depend on who calls, say @cache.cached(shared=True)",
                 self.name,
             )
             return False
@@ -257,9 +258,11 @@ class Plan:
 
     async def off_loop(self, ref_id: str | None, step: Callable[..., T], *args: Any) -> T:
         """Take a step with a stored result: a large one in a worker thread, else here."""
-        if ref_id is not None and self.cache._large(ref_id):
-            return await asyncio.to_thread(step, *args)
-        return step(*args)
+        is_large = False
+        if ref_id is not None:
+            with suppress(Exception):  # a store that fails to say so is asked again in the step itself
+                is_large = self.cache._large(ref_id)
+        return await asyncio.to_thread(step, *args) if is_large else step(*args)
 
     def _warn_once(self, message: str, *facts: object) -> None:
         if message not in self._warned:

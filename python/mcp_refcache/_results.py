@@ -4,6 +4,7 @@ import inspect
 import json
 import typing
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic_core import to_json
@@ -85,19 +86,17 @@ def answer_without_store(
     Returns:
         A response dict with the usual keys: the value if the actor may read it and it is small, else why not.
     """
-    policy = cache.default_policy if policy is None else policy
-    size = None
-    try:
-        # it was made for this actor: its namespace does not matter, the rights do
-        if cache._permission_checker.has_permission(policy, Permission.READ, actor, "public"):
-            size = cache._measurer.measure(result)
-    except Exception:  # what cannot be measured or checked is not shown
-        size = None
     place = {"namespace": namespace, "cache_name": cache.name}
-    if size is not None and size <= (max_size or cache.preview_config.max_size):
-        items = len(result) if isinstance(result, (list, tuple, set, frozenset, dict)) else None
-        head = {"ref_id": ref_id, "value": result, "is_complete": True, "is_async": False}
-        return {**head, "size": size, "total_items": items, **place}
+    with suppress(Exception):  # what cannot be checked or measured is not shown
+        limit = max_size or cache.preview_config.max_size
+        rights = cache.default_policy if policy is None else policy
+        # it was made for this actor: its namespace does not matter, the rights do
+        if cache._permission_checker.has_permission(rights, Permission.READ, actor, "public"):
+            size = cache._measurer.measure(result)
+            if size <= limit:
+                items = len(result) if isinstance(result, (list, tuple, set, frozenset, dict)) else None
+                head = {"ref_id": ref_id, "value": result, "is_complete": True, "is_async": False}
+                return {**head, "size": size, "total_items": items, **place}
     return {
         "ref_id": ref_id,
         "preview": None,

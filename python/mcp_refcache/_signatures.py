@@ -5,6 +5,7 @@ import re
 import types
 import typing
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Annotated, Any
 
 #: Packages whose types as annotation, or objects as default, mean "FastMCP gives this, not the caller".
@@ -42,10 +43,9 @@ def hints_of(function: Callable[..., Any], signature: inspect.Signature) -> dict
         if annotation is inspect.Parameter.empty:
             continue
         holder = types.SimpleNamespace(__annotations__={name: annotation})
-        try:
+        # evaluating may raise anything; the type is then simply not known
+        with suppress(Exception):
             hints.update(typing.get_type_hints(holder, scope, local, include_extras=True))
-        except Exception:  # evaluating may raise anything; the type is then simply not known
-            continue
     return hints
 
 

@@ -23,8 +23,9 @@ _CHARACTERS_PER_TOKEN: Final = 4
 
 #: One answer for whatever cannot be read, so that nobody learns what exists.
 _NOT_FOUND: Final = (
-    "ref_not_found: no result that you may read has this ref_id. It is unknown, has expired or is not yours. Call "
-    "the tool that made it again; if you may use the result without seeing it, pass the ref_id to another tool."
+    "ref_not_found: no result that you may read has this ref_id. It is unknown, has expired or is not yours. "
+    "Call the tool that made it again; if you may use the result without seeing it, pass the ref_id to "
+    "another tool."
 )
 
 _ANNOTATIONS: Final = {
@@ -103,7 +104,9 @@ def _limit(cache: "RefCache", full_limit: int | None) -> int:
     return _FULL_LIMIT_TOKENS * (_CHARACTERS_PER_TOKEN if counts_characters else 1)
 
 
-def _read(cache: "RefCache", ref_id: str, reader: "Actor", options: dict[str, Any], limit: int) -> dict[str, Any]:
+def _read(
+    cache: "RefCache", ref_id: str, reader: "Actor", options: dict[str, Any], limit: int
+) -> dict[str, Any]:
     response = CacheResponse(**cache._core.get(ref_id, actor=reader, **options))
     answer = response.model_dump()
     answer["preview_strategy"] = response.preview_strategy.value
@@ -123,8 +126,8 @@ def _read_full(
         value = as_json(cache._core.resolve(ref_id, actor=reader))
         return {"ref_id": ref_id, "value": value, "is_complete": True}
     message = (
-        f"The value measures {preview['original_size']}, more than the {limit} that are given at once. Read it in "
-        f"pages (page=1, page_size=...), or pass ref_id='{ref_id}' to another tool."
+        f"The value measures {preview['original_size']}, more than the {limit} that are given at once. Read "
+        f"it in pages (page=1, page_size=...), or pass ref_id='{ref_id}' to another tool."
     )
     return {**preview, "is_complete": False, "message": message}
 
