@@ -73,6 +73,14 @@ fmt: setup ## Format everything
 	$(BIN)/ruff check -q --fix .
 	$(BIN)/ruff format -q .
 
+.PHONY: bench
+bench: ## Compare with the original 0.2.1, as ratios in one run
+	$(PYTHON) -m venv .venv-bench/original
+	.venv-bench/original/bin/python -m pip install -q "mcp-refcache==0.2.1"
+	$(PYTHON) -m venv .venv-bench/ours
+	.venv-bench/ours/bin/python -m pip install -q --force-reinstall .
+	$(PYTHON) benches/compare.py .venv-bench/original/bin/python .venv-bench/ours/bin/python
+
 .PHONY: docs
 docs: ## Build the Rust documentation and run its examples
 	RUSTDOCFLAGS="-D warnings" cargo doc -q --no-deps
@@ -80,4 +88,4 @@ docs: ## Build the Rust documentation and run its examples
 
 .PHONY: clean
 clean: ## Remove everything that was built
-	rm -rf target dist $(VENV) .venv-demo
+	rm -rf target dist $(VENV) .venv-demo .venv-bench
