@@ -148,9 +148,21 @@ impl Views {
 
     pub(crate) fn remember(&self, key: ViewKey, view: &Arc<PreviewResult>) {
         let mut views = self.0.lock();
-        if views.len() == REMEMBERED_VIEWS {
-            views.remove(0);
-        }
+        let forgotten = (views.len() == REMEMBERED_VIEWS).then(|| views.remove(0));
         views.push((key, Arc::clone(view)));
+        drop(views);
+        // after the lock: its destructor may be anybody's code
+        drop(forgotten);
+    }
+
+    /// Hands the views to `look`; none if somebody is busy with them (a garbage collector must not wait).
+    pub(crate) fn inspect<T>(
+        &self,
+        look: impl FnOnce(&mut dyn Iterator<Item = &Arc<PreviewResult>>) -> T,
+    ) -> T {
+        match self.0.try_lock() {
+            Some(views) => look(&mut views.iter().map(|(_, view)| view)),
+            None => look(&mut std::iter::empty()),
+        }
     }
 }

@@ -3,22 +3,23 @@
 use std::sync::Arc;
 
 use parking_lot::RwLock;
-use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 use pyo3::{PyTraverseError, PyVisit};
 
 use super::access::{PyActor, PyPolicy, checker_from_python};
+use super::arguments::{self, number, optional_text, readable, shown, text};
 use super::backend::{MemoryStore, PyBackend, wait};
 use super::clock::PythonClock;
 use super::error::to_py;
+use super::hook::Hook;
 use super::snapshot::{self, Keep, Snapshot};
 use super::{decode, entry, measure, preview};
 use crate::backend::{Backend, KeyIndexed};
 use crate::cache::{
     Access, Answer, AnswerOptions, GetOptions, NamespaceRule, PreviewConfig, RefCache, Reference,
-    ResolveRequires, SetOptions, Ttl,
+    ResolveRequires, SetOptions, Ttl, checked_ttl, not_found,
 };
 use crate::entry::Entry;
 use crate::error::Result;
@@ -51,22 +52,6 @@ type Stored<'py> = (
     Option<usize>,
 );
 
-/// A TTL as callers give it: None, seconds or NEVER.
-fn ttl(given: &Bound<'_, PyAny>) -> PyResult<Ttl> {
-    if given.is_none() {
-        return Ok(Ttl::Default);
-    }
-    if given.is_instance_of::<Never>() {
-        return Ok(Ttl::Never);
-    }
-    given.extract().map(Ttl::Seconds).map_err(|_| {
-        let kind = given.get_type();
-        PyTypeError::new_err(format!(
-            "ttl must be a number of seconds, NEVER or None, not {kind}"
-        ))
-    })
-}
-
 /// The native half of a `RefCache`: storage, permissions, previews.
 #[pyclass(frozen, module = "mcp_refcache._core")]
 pub(super) struct Cache {
@@ -79,11 +64,20 @@ pub(super) struct Cache {
 struct Parts {
     backend: Py<PyAny>,
     measurer: Py<PyAny>,
+    /// Those among them that the core calls by itself.
+    hooks: Hooks,
     /// The user's generator; `None` where it is one of ours.
     generator: Option<Py<PyAny>>,
     /// Whether the user's generator gives way to pagination when a page is asked for.
     samples: bool,
     preview_config: Py<PyAny>,
+}
+
+/// User-written parts inside the core; `None` where the core's own do the work.
+struct Hooks {
+    backend: Option<Hook>,
+    measurer: Option<Hook>,
+    checker: Option<Hook>,
 }
 
 #[pymethods]
@@ -95,11 +89,11 @@ impl Cache {
         reason = "called by one constructor, by keyword"
     )]
     fn new(
-        name: &str,
+        name: &Bound<'_, PyAny>,
         backend: &Bound<'_, PyAny>,
         default_policy: &Bound<'_, PyAny>,
-        default_ttl: Option<f64>,
-        default_namespace: &str,
+        default_ttl: &Bound<'_, PyAny>,
+        default_namespace: &Bound<'_, PyAny>,
         preview_config: &Bound<'_, PyAny>,
         measurer: &Bound<'_, PyAny>,
         checker: &Bound<'_, PyAny>,
@@ -109,15 +103,18 @@ impl Cache {
         copy_values: bool,
         resolve_requires: &str,
     ) -> PyResult<Self> {
-        let mut builder = RefCache::builder(name)
-            .shared_backend(store(backend))
+        let (store, backend_hook) = store(backend);
+        let (native_measurer, measurer_hook) = measure::from_python(measurer)?;
+        let (checker, checker_hook) = checker_from_python(checker)?;
+        let mut builder = RefCache::builder(text("name", name)?)
+            .shared_backend(store)
             .clock(Arc::new(PythonClock))
             .default_policy(Arc::new(PyPolicy::new(default_policy)))
-            .default_ttl(default_ttl)
-            .default_namespace(default_namespace)
+            .default_ttl(self::default_ttl(default_ttl)?)
+            .default_namespace(text("default_namespace", default_namespace)?)
             .preview(config(preview_config)?)
-            .measurer(measure::from_python(measurer)?)
-            .checker(checker_from_python(checker)?)
+            .measurer(native_measurer)
+            .checker(checker)
             .trusted_caches(trusted);
         if resolve_requires == "read" {
             builder = builder.resolve_requires(ResolveRequires::Read);
@@ -131,6 +128,11 @@ impl Cache {
         let parts = Parts {
             backend: backend.clone().unbind(),
             measurer: measurer.clone().unbind(),
+            hooks: Hooks {
+                backend: backend_hook,
+                measurer: measurer_hook,
+                checker: checker_hook,
+            },
             generator: None,
             samples: false,
             preview_config: preview_config.clone().unbind(),
@@ -145,9 +147,13 @@ impl Cache {
 
     /// Exchanges the object that measures.
     fn set_measurer(&self, measurer: &Bound<'_, PyAny>) -> PyResult<()> {
-        let native = measure::from_python(measurer)?;
+        let (native, hook) = measure::from_python(measurer)?;
         self.exchange(|parts| parts.measurer = native);
-        let former = std::mem::replace(&mut self.parts.write().measurer, measurer.clone().unbind());
+        let former = {
+            let mut parts = self.parts.write();
+            let former = std::mem::replace(&mut parts.measurer, measurer.clone().unbind());
+            (former, std::mem::replace(&mut parts.hooks.measurer, hook))
+        };
         drop(former);
         Ok(())
     }
@@ -167,8 +173,10 @@ impl Cache {
 
     /// Exchanges the object that decides on permissions.
     fn set_checker(&self, checker: &Bound<'_, PyAny>) -> PyResult<()> {
-        let native = checker_from_python(checker)?;
+        let (native, hook) = checker_from_python(checker)?;
         self.exchange(|parts| parts.checker = native);
+        let former = std::mem::replace(&mut self.parts.write().hooks.checker, hook);
+        drop(former);
         Ok(())
     }
 
@@ -189,9 +197,11 @@ impl Cache {
         self.exchange(|parts| parts.settings.default_policy = native);
     }
 
-    /// Exchanges the default TTL; None = never expires.
-    fn set_default_ttl(&self, seconds: Option<f64>) {
+    /// Exchanges the default TTL; None or NEVER = never expires.
+    fn set_default_ttl(&self, seconds: &Bound<'_, PyAny>) -> PyResult<()> {
+        let seconds = checked_ttl("default_ttl", default_ttl(seconds)?).map_err(to_py)?;
         self.exchange(|parts| parts.settings.default_ttl = seconds);
+        Ok(())
     }
 
     /// Stores a value. Gives `ref_id, namespace, created_at, expires_at, total_items, total_size`.
@@ -205,24 +215,25 @@ impl Cache {
     fn set<'py>(
         &self,
         py: Python<'py>,
-        key: &str,
+        key: &Bound<'py, PyAny>,
         value: &Bound<'py, PyAny>,
-        namespace: Option<&str>,
+        namespace: Option<&Bound<'py, PyAny>>,
         policy: Option<&Bound<'py, PyAny>>,
         ttl: Option<&Bound<'py, PyAny>>,
-        tool_name: Option<&str>,
+        tool_name: Option<&Bound<'py, PyAny>>,
         actor: Option<&Bound<'py, PyAny>>,
         max_size: Option<usize>,
         strategy: Option<&str>,
         bound: bool,
         any: bool,
     ) -> PyResult<Stored<'py>> {
+        let key = text("key", key)?;
         let actor = actor.map(PyActor::new).transpose()?;
         let options = SetOptions {
-            namespace,
+            namespace: optional_text("namespace", namespace)?,
             policy: policy.map(|policy| Arc::new(PyPolicy::new(policy)) as _),
-            ttl: ttl.map_or(Ok(Ttl::Default), self::ttl)?,
-            tool_name,
+            ttl: ttl.map_or(Ok(Ttl::Default), |ttl| arguments::ttl("ttl", ttl))?,
+            tool_name: optional_text("tool_name", tool_name)?,
             actor: actor.as_ref().map(|actor| actor as _),
             max_size,
             strategy: strategy
@@ -265,18 +276,19 @@ impl Cache {
     fn get<'py>(
         &self,
         py: Python<'py>,
-        ref_id: &str,
+        ref_id: &Bound<'py, PyAny>,
         actor: &Bound<'py, PyAny>,
-        page: Option<i64>,
-        page_size: Option<i64>,
-        max_size: Option<i64>,
+        page: Option<&Bound<'py, PyAny>>,
+        page_size: Option<&Bound<'py, PyAny>>,
+        max_size: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyDict>> {
         let core = self.configured(py)?;
+        let ref_id = known(ref_id)?;
         let actor = PyActor::new(actor)?;
         let mut options = GetOptions {
-            page: preview::number("page", page).map_err(to_py)?,
-            page_size: preview::number("page_size", page_size).map_err(to_py)?,
-            max_size: max_size.map(size).transpose()?,
+            page: number("page", 1, page)?,
+            page_size: number("page_size", 1, page_size)?,
+            max_size: number("max_size", 0, max_size)?,
             ..GetOptions::default()
         };
         let (ref_id, entry) = wait(py, core.fetch(ref_id, &actor, Access::Read))?;
@@ -312,10 +324,11 @@ impl Cache {
     fn resolve<'py>(
         &self,
         py: Python<'py>,
-        ref_id: &str,
+        ref_id: &Bound<'py, PyAny>,
         actor: &Bound<'py, PyAny>,
         r#use: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
+        let ref_id = known(ref_id)?;
         let actor = PyActor::new(actor)?;
         let access = if r#use { Access::Use } else { Access::Read };
         let (_, entry) = wait(py, self.core().fetch(ref_id, &actor, access))?;
@@ -327,10 +340,13 @@ impl Cache {
     fn delete(
         &self,
         py: Python<'_>,
-        ref_id: &str,
+        ref_id: &Bound<'_, PyAny>,
         actor: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<bool> {
         let actor = actor.map(PyActor::new).transpose()?;
+        let Some(ref_id) = readable("ref_id", ref_id)? else {
+            return Ok(false);
+        };
         wait(
             py,
             self.core()
@@ -339,8 +355,11 @@ impl Cache {
     }
 
     /// Whether a live entry has this reference or key.
-    fn exists(&self, py: Python<'_>, ref_id: &str) -> PyResult<bool> {
-        wait(py, self.core().exists(ref_id))
+    fn exists(&self, py: Python<'_>, ref_id: &Bound<'_, PyAny>) -> PyResult<bool> {
+        match readable("ref_id", ref_id)? {
+            Some(ref_id) => wait(py, self.core().exists(ref_id)),
+            None => Ok(false),
+        }
     }
 
     /// Removes entries of this cache; how many.
@@ -348,9 +367,10 @@ impl Cache {
     fn clear(
         &self,
         py: Python<'_>,
-        namespace: Option<&str>,
+        namespace: Option<&Bound<'_, PyAny>>,
         actor: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<usize> {
+        let namespace = optional_text("namespace", namespace)?;
         let actor = actor.map(PyActor::new).transpose()?;
         wait(
             py,
@@ -496,6 +516,14 @@ impl Cache {
         visit.call(&parts.backend)?;
         visit.call(&parts.measurer)?;
         visit.call(&parts.generator)?;
+        let Hooks {
+            backend,
+            measurer,
+            checker,
+        } = &parts.hooks;
+        for hook in [backend, measurer, checker].into_iter().flatten() {
+            hook.traverse(&visit)?;
+        }
         visit.call(&parts.preview_config)
     }
 }
@@ -603,16 +631,20 @@ fn is_large(entry: &Entry) -> bool {
     }
 }
 
-/// The store that a Python backend stands for.
-fn store(backend: &Bound<'_, PyAny>) -> Arc<dyn Backend> {
+/// The store that a Python backend stands for, and the Python object that it calls, if it calls one.
+fn store(backend: &Bound<'_, PyAny>) -> (Arc<dyn Backend>, Option<Hook>) {
     // only the class itself: a subclass may have overridden any of the six methods
     let native = backend.getattr(intern!(backend.py(), "_native_store")).ok();
     match native
         .as_ref()
         .and_then(|native| native.cast::<MemoryStore>().ok())
     {
-        Some(native) => Arc::new(native.get().backend.clone()),
-        None => Arc::new(KeyIndexed::new(PyBackend(backend.clone().unbind()))),
+        Some(native) => (Arc::new(native.get().backend.clone()), None),
+        None => {
+            let hook = Hook::new(backend);
+            let store = KeyIndexed::new(PyBackend(hook.clone()));
+            (Arc::new(store), Some(hook))
+        }
     }
 }
 
@@ -627,16 +659,25 @@ fn config(preview_config: &Bound<'_, PyAny>) -> PyResult<PreviewConfig> {
 fn rule(
     (pattern, given_ttl, policy): &(String, Bound<'_, PyAny>, Option<Bound<'_, PyAny>>),
 ) -> PyResult<NamespaceRule> {
-    let rule = NamespaceRule::new(pattern).ttl(ttl(given_ttl)?);
+    let given_ttl = arguments::ttl(&format!("ttl of namespace '{pattern}'"), given_ttl)?;
+    let rule = NamespaceRule::new(pattern).ttl(given_ttl);
     Ok(match policy {
         Some(policy) => rule.policy(Arc::new(PyPolicy::new(policy))),
         None => rule,
     })
 }
 
-fn size(given: i64) -> PyResult<usize> {
-    usize::try_from(given).map_err(|_| {
-        to_py(crate::Error::invalid("max_size must be 0 or greater").with("max_size", given))
+/// A text that may be a reference or a key; nothing is stored under one with lone surrogates.
+fn known<'a>(ref_id: &'a Bound<'_, PyAny>) -> PyResult<&'a str> {
+    readable("ref_id", ref_id)?
+        .ok_or_else(|| to_py(not_found(shown(ref_id).trim_matches(['\'', '"']))))
+}
+
+/// Seconds that entries live by default; `None` = for ever.
+fn default_ttl(given: &Bound<'_, PyAny>) -> PyResult<Option<f64>> {
+    Ok(match arguments::ttl("default_ttl", given)? {
+        Ttl::Seconds(seconds) => Some(seconds),
+        Ttl::Default | Ttl::Never => None,
     })
 }
 

@@ -9,6 +9,7 @@ use pyo3::types::PyType;
 
 use super::copy::Objects;
 use super::error::{from_py, to_py};
+use super::hook::Hook;
 use super::snapshot::to_document;
 use super::{decode, walk};
 use crate::error::Result;
@@ -37,7 +38,7 @@ pub(super) fn count_tokens(
     tokenizer: &Bound<'_, PyAny>,
 ) -> PyResult<usize> {
     let document = to_document(walk::walk(value)?, Objects::share).map_err(to_py)?;
-    let measurer = token_measurer(tokenizer)?;
+    let (measurer, _) = token_measurer(tokenizer)?;
     value
         .py()
         .detach(|| measurer.measure(&Excerpt::whole(Arc::new(document))))
@@ -50,10 +51,14 @@ pub(super) struct Encoding(&'static Bpe);
 
 #[pymethods]
 impl Encoding {
-    /// The vocabulary of a model; `cl100k_base` for models without a built-in one.
+    /// The vocabulary of this name or of a model; `cl100k_base` for models without a built-in one.
     #[staticmethod]
     fn for_model(model: &str) -> Self {
-        Self(encoding_for_model(model).unwrap_or_else(Bpe::cl100k_base))
+        let known = match model {
+            "o200k_base" => Some(Bpe::o200k_base()),
+            model => encoding_for_model(model),
+        };
+        Self(known.unwrap_or_else(Bpe::cl100k_base))
     }
 
     /// Its name.
@@ -83,25 +88,29 @@ fn lossy(text: &Bound<'_, PyAny>) -> PyResult<String> {
         .into_owned())
 }
 
+/// What measures for the core, and the Python object that it calls, if it calls one.
+pub(super) type Measurer = (Arc<dyn SizeMeasurer>, Option<Hook>);
+
 /// The measurer that a Python object stands for.
-pub(super) fn from_python(measurer: &Bound<'_, PyAny>) -> PyResult<Arc<dyn SizeMeasurer>> {
+pub(super) fn from_python(measurer: &Bound<'_, PyAny>) -> PyResult<Measurer> {
     let py = measurer.py();
     if is_exactly(measurer, "CharacterMeasurer")? {
-        return Ok(Arc::new(CharacterMeasurer));
+        return Ok((Arc::new(CharacterMeasurer), None));
     }
     if is_exactly(measurer, "TokenMeasurer")? {
         return token_measurer(&measurer.getattr(intern!(py, "tokenizer"))?);
     }
-    Ok(Arc::new(PyMeasurer(measurer.clone().unbind())))
+    let hook = Hook::new(measurer);
+    Ok((Arc::new(PyMeasurer(hook.clone())), Some(hook)))
 }
 
 /// Tokens by the tokenizer that a Python object stands for.
-fn token_measurer(tokenizer: &Bound<'_, PyAny>) -> PyResult<Arc<dyn SizeMeasurer>> {
+fn token_measurer(tokenizer: &Bound<'_, PyAny>) -> PyResult<Measurer> {
     let py = tokenizer.py();
     if is_exactly(tokenizer, "TiktokenAdapter")? {
         let encoding = tokenizer.call_method0(intern!(py, "_get_encoding"))?;
         if let Ok(encoding) = encoding.cast::<Encoding>() {
-            return Ok(Arc::new(TokenMeasurer::new(encoding.get().0)));
+            return Ok((Arc::new(TokenMeasurer::new(encoding.get().0)), None));
         }
     }
     if is_exactly(tokenizer, "CharacterFallback")? {
@@ -111,11 +120,11 @@ fn token_measurer(tokenizer: &Bound<'_, PyAny>) -> PyResult<Arc<dyn SizeMeasurer
                 .extract()?,
         )
         .map_err(to_py)?;
-        return Ok(Arc::new(TokenMeasurer::new(fallback)));
+        return Ok((Arc::new(TokenMeasurer::new(fallback)), None));
     }
-    Ok(Arc::new(TokenMeasurer::new(PyTokenizer(
-        tokenizer.clone().unbind(),
-    ))))
+    let hook = Hook::new(tokenizer);
+    let measurer = TokenMeasurer::new(PyTokenizer(hook.clone()));
+    Ok((Arc::new(measurer), Some(hook)))
 }
 
 /// Whether an object is of this class of `mcp_refcache.context` itself: a subclass may override anything.
@@ -133,7 +142,7 @@ fn is_exactly(object: &Bound<'_, PyAny>, class: &'static str) -> PyResult<bool> 
 }
 
 /// A measurer written in Python: is shown what the agent would be shown.
-struct PyMeasurer(Py<PyAny>);
+struct PyMeasurer(Hook);
 
 impl SizeMeasurer for PyMeasurer {
     fn measure(&self, excerpt: &Excerpt) -> Result<usize> {
@@ -153,7 +162,7 @@ impl SizeMeasurer for PyMeasurer {
 }
 
 /// A tokenizer written in Python.
-struct PyTokenizer(Py<PyAny>);
+struct PyTokenizer(Hook);
 
 impl Tokenizer for PyTokenizer {
     fn model_name(&self) -> &'static str {

@@ -1,6 +1,7 @@
 //! The Python module `mcp_refcache._core`: the only place that knows PyO3.
 
 mod access;
+mod arguments;
 mod backend;
 mod cache;
 mod clock;
@@ -10,10 +11,12 @@ mod decode;
 mod entry;
 mod error;
 mod fingerprint;
+mod hook;
 mod measure;
 mod preview;
 mod resolve;
 mod snapshot;
+mod traverse;
 mod walk;
 
 /// Native core of the Python package `mcp_refcache`.

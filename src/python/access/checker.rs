@@ -10,6 +10,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyType};
 
 use super::super::error::from_py;
+use super::super::hook::Hook;
 use super::actor::actor_to_python;
 use super::policy::policy_to_python;
 use super::{permission, resolver};
@@ -19,11 +20,12 @@ use crate::access::{
 };
 use crate::error::{Error, ErrorKind, Result};
 
+/// What decides for the core, and the Python object that it asks, if it asks one.
+pub(crate) type Checker = (Arc<dyn PermissionChecker>, Option<Hook>);
+
 /// The checker that a Python object stands for: the core's own for a `DefaultPermissionChecker` with
 /// its own resolver, otherwise the object itself is asked. A subclass may override anything.
-pub(crate) fn checker_from_python(
-    checker: &Bound<'_, PyAny>,
-) -> PyResult<Arc<dyn PermissionChecker>> {
+pub(crate) fn checker_from_python(checker: &Bound<'_, PyAny>) -> PyResult<Checker> {
     static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     let py = checker.py();
     let class = CLASS.import(
@@ -34,9 +36,11 @@ pub(crate) fn checker_from_python(
     if checker.get_type().is(class)
         && resolver::is_default(&checker.getattr(intern!(py, "_namespace_resolver"))?)?
     {
-        return Ok(Arc::new(NativeChecker(DefaultPermissionChecker::default())));
+        let checker = NativeChecker(DefaultPermissionChecker::default());
+        return Ok((Arc::new(checker), None));
     }
-    Ok(Arc::new(PyChecker(checker.clone().unbind())))
+    let hook = Hook::new(checker);
+    Ok((Arc::new(PyChecker(hook.clone())), Some(hook)))
 }
 
 /// The core's checker; its denials remember the Python object that asked.
@@ -125,7 +129,7 @@ pub(crate) fn denied(message: String, source: Option<Box<dyn StdError + Send + S
 
 /// A Python object with the methods of `PermissionChecker`.
 #[derive(Debug)]
-struct PyChecker(Py<PyAny>);
+struct PyChecker(Hook);
 
 impl PermissionChecker for PyChecker {
     fn check(

@@ -9,7 +9,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyFrozenSet, PyString, PyType};
-use pyo3::{intern, pybacked::PyBackedStr};
+use pyo3::{PyTraverseError, PyVisit, intern, pybacked::PyBackedStr};
 
 use super::super::error::from_py;
 use super::permission;
@@ -25,6 +25,11 @@ impl PyPolicy {
     /// Keeps the object.
     pub(crate) fn new(policy: &Bound<'_, PyAny>) -> Self {
         Self(policy.clone().unbind())
+    }
+
+    /// Shows the object to the garbage collector.
+    pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> std::result::Result<(), PyTraverseError> {
+        visit.call(&self.0)
     }
 }
 
