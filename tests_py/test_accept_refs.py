@@ -5,7 +5,7 @@ import datetime as dt
 import enum
 import inspect
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, Optional, TypedDict, TypeVar
+from typing import Annotated, Any, Literal, TypedDict, TypeVar
 
 import pytest
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
@@ -62,8 +62,8 @@ async def schema_of(mcp, name):
 @pytest.mark.parametrize(
     "hint",
     [
-        list[int], dict[str, int], set[int], tuple[int, ...], Sequence[int], Mapping[str, int], Model, Point, Row,
-        Optional[list[int]], list[int] | None, list[int] | int, Annotated[list[int], Field(min_length=1)],
+        list[int], dict[str, int], set[int], tuple[int, ...], Sequence[int], Mapping[str, int], Model, Point,
+        Row, list[int] | None, list[int] | int, Annotated[list[int], Field(min_length=1)],
         Literal[1] | list[int], list, dict, list[str],
     ],
 )  # fmt: skip
@@ -121,7 +121,7 @@ async def test_the_schema_tells_the_model(cache, mcp):
         data: list[int],
         model: Model | None = None,
         described: Annotated[list[int], Field(description="numbers", min_length=1)] = [1],  # noqa: B006
-        by_default: list[int] = Field(default=[2], description="more"),
+        by_default: list[int] = Field(default=[2], description="more"),  # noqa: B008
         n: int = 3,
         text: str = "",
     ):
@@ -176,7 +176,11 @@ async def test_no_error_shows_the_value(cache, mcp, secret):
         return 1
 
     ref = cache.set("k", secret, policy=POLICY_EXECUTE_ONLY).ref_id
-    for arguments in ({"data": ref, "numbers": [1]}, {"data": {}, "numbers": ref}, {"data": {}, "numbers": [ref]}):
+    for arguments in (
+        {"data": ref, "numbers": [1]},
+        {"data": {}, "numbers": ref},
+        {"data": {}, "numbers": [ref]},
+    ):
         error = await call(mcp, "f", **arguments)
         assert isinstance(error, str)
         assert "SECRET" not in error
@@ -189,7 +193,7 @@ async def test_limits_of_the_parameter_hold_for_values(cache, mcp):
     @cache.cached()
     def f(
         data: Annotated[list[int], Field(max_length=2)] = [],  # noqa: B006
-        more: list[int] = Field(default=[], max_length=2),
+        more: list[int] = Field(default=[], max_length=2),  # noqa: B008
     ):
         return [data, more]
 

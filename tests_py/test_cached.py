@@ -84,8 +84,8 @@ class TestAnswers:
     def test_a_large_result_is_previewed(self, cache):
         answer = cache.cached()(lambda: list(range(1000)))()
         assert list(answer) == [
-            "ref_id", "preview", "is_complete", "is_async", "preview_strategy", "total_items", "original_size",
-            "preview_size", "message", "namespace", "cache_name",
+            "ref_id", "preview", "is_complete", "is_async", "preview_strategy", "total_items",
+            "original_size", "preview_size", "message", "namespace", "cache_name",
         ]  # fmt: skip
         assert answer["preview_size"] <= 100
         assert answer["is_complete"] is False
@@ -166,6 +166,19 @@ class TestAnswers:
         clock.now += 9
         assert f()["value"] == 1
         clock.now += 2
+        assert f()["value"] == 2
+
+    def test_an_entry_that_vanishes_between_two_looks_is_made_again(self, cache, monkeypatch):
+        f = cache.cached(policy=POLICY_PUBLIC)(count())
+        first = f()
+        answer = RefCache._answer
+
+        def vanish(self, ref_id, **options):
+            if ref_id == first["ref_id"]:
+                self.delete(ref_id, actor="user")
+            return answer(self, ref_id, **options)
+
+        monkeypatch.setattr(RefCache, "_answer", vanish)
         assert f()["value"] == 2
 
     def test_a_deleted_result_is_made_again(self, cache):
@@ -301,6 +314,15 @@ class TestRights:
         as_caller(Context(user_id="alice"))
         assert "private" not in repr(f())
 
+    def test_a_caller_without_a_name_keeps_its_session(self, cache, as_caller):
+        ref = cache.set("k", [1], policy=AccessPolicy(bound_session="s1")).ref_id
+        f = cache.cached(session_scoped=True)(lambda x: x)
+        as_caller(Context("s1"))
+        assert f(ref)["value"] == [1]
+        as_caller(Context("s2"))
+        with pytest.raises(KeyError):
+            f(ref)
+
     def test_an_undeclared_namespace_is_refused_before_the_function_runs(self, as_caller):
         cache = RefCache(namespaces=["public", "org:acme"])
         runs = []
@@ -430,7 +452,11 @@ class TestFunctions:
             """Doc."""
 
         wrapper = cache.cached()(f)
-        assert (wrapper.__name__, wrapper.__qualname__, wrapper.__module__) == (f.__name__, f.__qualname__, __name__)
+        assert (wrapper.__name__, wrapper.__qualname__, wrapper.__module__) == (
+            f.__name__,
+            f.__qualname__,
+            __name__,
+        )
         assert vars(wrapper).keys() == {"__wrapped__", "__signature__"}
         assert wrapper.__wrapped__ is f
         assert wrapper.__annotations__ == {"x": int, "y": "str", "return": dict[str, Any]}
@@ -447,8 +473,9 @@ class TestFunctions:
     @pytest.mark.parametrize(
         "marker",
         [
-            "get_cached_result", "max_size=500 characters", "get_cached_result(ref_id, full=True)", "Full retrieval",
-            "Ref input compatibility", "Support depends on the tool's input schema/validation",
+            "get_cached_result", "max_size=500 characters", "get_cached_result(ref_id, full=True)",
+            "Full retrieval", "Ref input compatibility",
+            "Support depends on the tool's input schema/validation",
             "strictly typed parameters may reject string ref_ids",
         ],
     )  # fmt: skip
@@ -473,8 +500,7 @@ class TestFunctions:
     def test_generators_are_read_to_their_end(self, cache):
         @cache.cached()
         def f(n):
-            for i in range(n):
-                yield i
+            yield from range(n)
 
         assert f(3)["value"] == f(3)["value"] == [0, 1, 2]
         assert cache.cached()(lambda: map(str, range(2)))()["value"] == ["0", "1"]
@@ -589,7 +615,8 @@ class TestOptions:
     @pytest.mark.parametrize(
         "options",
         [
-            {"async_response_format": "huge"}, {"preview_type": "none"}, {"max_size": -1}, {"resolve_refs": "deep"},
+            {"async_response_format": "huge"}, {"preview_type": "none"}, {"max_size": -1},
+            {"resolve_refs": "deep"},
         ],
     )  # fmt: skip
     def test_nonsense_is_refused_at_decoration(self, cache, options):
@@ -658,8 +685,8 @@ class TestNeverFailsAfterTheFunctionRan:
         cache = RefCache(name="c", backend=BrokenBackend())
         answer = cache.cached()(lambda: [1, 2])()
         assert answer == {
-            "ref_id": None, "value": [1, 2], "is_complete": True, "is_async": False, "size": 6, "total_items": 2,
-            "namespace": "public", "cache_name": "c",
+            "ref_id": None, "value": [1, 2], "is_complete": True, "is_async": False, "size": 6,
+            "total_items": 2,            "namespace": "public", "cache_name": "c",
         } | {"size": answer["size"]}  # fmt: skip
         assert "ConnectionError" in caplog.text
         assert "secret" not in caplog.text
@@ -694,7 +721,9 @@ class TestNeverFailsAfterTheFunctionRan:
         assert cache.resolve(answer["ref_id"]) == "hunter2"
         assert "RuntimeError" in caplog.text
 
-    @pytest.mark.parametrize("value", [object(), {(1, 2): 3}, {1, 2}, lambda: 1, float("nan"), "\ud800", 10**5000, b"x"], ids=type)
+    @pytest.mark.parametrize(
+        "value", [object(), {(1, 2): 3}, {1, 2}, lambda: 1, float("nan"), "\ud800", 10**5000, b"x"], ids=type
+    )
     def test_results_of_any_kind(self, cache, value):
         answer = cache.cached()(lambda: value)()
         assert answer["ref_id"]
@@ -710,3 +739,126 @@ class TestNeverFailsAfterTheFunctionRan:
         f(1)
         f(1)
         assert not caplog.records
+
+
+class TestThroughAClient:
+    """Real servers and clients: what Python hands out is what a client can be sent."""
+
+    @pytest.fixture
+    def mcp(self):
+        return pytest.importorskip("fastmcp").FastMCP("s")
+
+    async def call(self, mcp, name, **arguments):
+        import fastmcp
+
+        async with fastmcp.Client(mcp) as client:
+            return (await client.call_tool(name, arguments)).structured_content
+
+    @pytest.mark.parametrize("is_async", [False, True])
+    async def test_values_that_are_no_json(self, cache, mcp, is_async):
+        np = pytest.importorskip("numpy")
+        values = {
+            "array": np.arange(3),
+            "bytes": b"\xff",
+            "object": object(),
+            "surrogate": "\ud800",
+            "set": {1},
+            "nan": float("nan"),
+        }
+
+        def sync(kind: str):
+            return values[kind]
+
+        async def waiting(kind: str):
+            return values[kind]
+
+        tool = cache.cached()(waiting if is_async else sync)
+        mcp.tool(tool, name="tool")
+        for kind in values:
+            for _ in range(2):
+                assert (await self.call(mcp, "tool", kind=kind))["ref_id"]
+        if not is_async:
+            assert tool("array")["value"].sum() == 3  # Python callers get the value itself
+
+    async def test_a_tool_with_a_context(self, cache, mcp):
+        from fastmcp import Context
+
+        @mcp.tool
+        @cache.cached()
+        async def me(ctx: Context) -> str:
+            return ctx.session_id
+
+        one, other = await self.call(mcp, "me"), await self.call(mcp, "me")
+        assert one["value"] != other["value"]
+
+    async def test_a_tool_with_a_dependency(self, cache, mcp):
+        try:
+            from fastmcp.dependencies import Depends
+        except ImportError:
+            pytest.skip("this FastMCP has no Depends")
+        runs = []
+
+        @mcp.tool
+        @cache.cached(shared=True)
+        async def f(x: int, client: object = Depends(object)) -> int:
+            runs.append(client)
+            return x
+
+        assert (await self.call(mcp, "f", x=1))["ref_id"] == (await self.call(mcp, "f", x=1))["ref_id"]
+        assert len(runs) == 1
+
+    async def test_context_state_scopes_results(self, cache, mcp):
+        """State that middleware sets for the request, read by sync and async tools alike."""
+        from fastmcp.server.middleware import Middleware
+
+        class Login(Middleware):
+            async def on_call_tool(self, context, call_next):
+                done = context.fastmcp_context.set_state("user_id", user)
+                if inspect.isawaitable(done):
+                    await done
+                return await call_next(context)
+
+        mcp.add_middleware(Login())
+        options = {"namespace_template": "user:{user_id}", "owner_template": "user:{user_id}"}
+
+        @mcp.tool
+        @cache.cached(**options)
+        async def waiting() -> str:
+            return user
+
+        @mcp.tool
+        @cache.cached(**options)
+        def sync() -> str:
+            return user
+
+        for user in ("alice", "bob", "alice"):
+            for name in ("waiting", "sync"):
+                answer = await self.call(mcp, name)
+                assert (answer["value"], answer["namespace"]) == (user, f"user:{user}")
+
+    async def test_answers_of_the_protocol_reach_the_client(self, cache, mcp):
+        import fastmcp
+        from fastmcp.utilities.types import Image
+
+        @mcp.tool
+        @cache.cached()
+        def draw() -> Image:
+            return Image(data=b"x", format="png")
+
+        async with fastmcp.Client(mcp) as client:
+            result = await client.call_tool("draw", {})
+        assert result.content[0].type == "image"
+
+    async def test_many_clients_at_once_share_one_run(self, cache, mcp):
+        runs = []
+
+        @mcp.tool
+        @cache.cached()
+        async def slow(x: int) -> int:
+            runs.append(x)
+            await asyncio.sleep(0.1)
+            return x
+
+        answers = await asyncio.gather(*(self.call(mcp, "slow", x=1) for _ in range(10)))
+        assert len(runs) == 1
+        assert len({answer["ref_id"] for answer in answers}) == 1

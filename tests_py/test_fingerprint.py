@@ -24,7 +24,6 @@ import pydantic
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from mcp_refcache._core import Unkeyable, fingerprint, identity_of
 
 
@@ -96,35 +95,39 @@ MOMENT = dt.datetime(2026, 1, 2, 3, 4, 5, 6)
 
 #: Values of which no two may share a fingerprint.
 DISTINCT = [
-    None, True, False, 1, 0, -1, 1.0, 0.0, -0.0, float("nan"), float("inf"), 1j, complex(0, -0.0),
-    2**63, -(2**63), 2**64, -(2**64), 10**5000, 10**5000 + 1, "1", "", "True", "é", "e\u0301", "\ud800", "\udc00", b"1", b"",
-    bytearray(b"1"), memoryview(b"1"), array.array("i", [1]), array.array("f", [1]),
-    [], (), {}, set(), frozenset(), [1], (1,), {1}, frozenset({1}), {1: 1}, {"1": 1}, {"1": "1"}, [[]], [[], []], ["ab", "c"],
-    ["a", "bc"], {"a": {"b": 1}}, {"a": [{"b": 1}]}, {"a": None}, {"a": 1, "b": 2}, {"a": 2, "b": 1}, {True: 1}, {(1, 2): 3},
-    collections.OrderedDict(a=1, b=2), collections.OrderedDict(b=2, a=1), collections.Counter("ab"),
-    collections.defaultdict(int, a=1), collections.defaultdict(list, a=1), collections.deque([1]),
-    collections.deque([1], maxlen=3), types.MappingProxyType({"a": 1}), types.SimpleNamespace(a=1), Words([1]),
-    Named(1, 2), (1, 2), range(3), range(0, 3, 2), slice(3), slice(0, 3), slice(None), ..., NotImplemented,
-    decimal.Decimal("1"), decimal.Decimal("1.5"), fractions.Fraction(1, 2), uuid.UUID(int=1), uuid.UUID(int=2),
-    pathlib.Path("a"), pathlib.PureWindowsPath("a"), re.compile("a"), re.compile("a", re.IGNORECASE),
-    ipaddress.ip_address("1.1.1.1"), ipaddress.ip_network("1.1.1.0/24"),
-    dt.date(2026, 1, 2), dt.datetime(2026, 1, 2), MOMENT, MOMENT.replace(fold=1), MOMENT.replace(tzinfo=dt.timezone.utc),
-    MOMENT.replace(tzinfo=ZONE), MOMENT.replace(tzinfo=zoneinfo.ZoneInfo("Europe/Berlin")),
-    dt.time(1), dt.time(1, tzinfo=ZONE), dt.timedelta(1), dt.timedelta(0, 1), dt.timezone.utc, ZONE,
-    dt.timezone(dt.timedelta(hours=1)),
-    Color.RED, Color.BLUE, Level.LOW, Flags.A, Flags.A | Flags.B, Point(1), Point(2), Point(1, 1), Fixed(1), Slotted(1),
-    Model(), Model(x=None), Model(x=1), Loose(x=1), Loose(x=1, y=2), pydantic.SecretStr("a"), pydantic.SecretStr("b"),
-    Point, Fixed, int, double, len, "abc".upper, "abd".upper, str.upper, Plain().__init__, functools.partial(double, 1),
-    functools.partial(double, x=1), lambda x: x, lambda x: x + 1, lambda x=1: x,
-    np.zeros(3), np.zeros(3, "f4"), np.zeros((3, 1)), np.zeros(3, "i8"), np.array([0, 0, -0.0]), np.array([1, "a"], dtype=object),
-    np.array(["a"]), np.array(["2026-01-01"], dtype="M8[D]"), np.array(["2026-01-01"], dtype="M8[s]"), np.float64(1), np.float32(1),
-    np.int64(1), np.bool_(True), np.str_("a"), np.datetime64("2026-01-01"), np.array([(1, 2.0)], dtype=[("a", "i4"), ("b", "f4")]),
-    np.ma.masked_array([1, 2], [0, 1]), np.ma.masked_array([1, 2], [1, 0]),
-    pd.DataFrame({"a": [1, 2]}), pd.DataFrame({"a": [1, 3]}), pd.DataFrame({"b": [1, 2]}), pd.DataFrame({"a": [1.0, 2.0]}),
-    pd.DataFrame({"a": [1, 2]}, index=[1, 2]), pd.DataFrame({"a": ["1", "2"]}), pd.DataFrame({"a": pd.Categorical([1, 2])}),
-    pd.DataFrame({"a": pd.Categorical([1, 2], categories=[2, 1])}), pd.DataFrame({"a": pd.array([1, None], dtype="Int64")}),
-    pd.Series([1, 2]), pd.Series([1, 2], name="a"), pd.Index([1, 2]), pd.RangeIndex(3), pd.Timestamp(1), pd.Timestamp(2),
-    pd.Timestamp(1, tz="UTC"), pd.Timedelta(1), pd.NaT, pd.NA, pd.Period("2026"), pd.Interval(0, 1),
+    None, True, False, 1, 0, -1, 1.0, 0.0, -0.0, float("nan"), float("inf"), 1j, complex(0, -0.0), 2**63,
+    -(2**63), 2**64, -(2**64), 10**5000, 10**5000 + 1, "1", "", "True", "é", "e\u0301", "\ud800", "\udc00",
+    b"1", b"", bytearray(b"1"), memoryview(b"1"), array.array("i", [1]), array.array("f", [1]), [], (), {},
+    set(), frozenset(), [1], (1,), {1}, frozenset({1}), {1: 1}, {"1": 1}, {"1": "1"}, [[]], [[], []],
+    ["ab", "c"], ["a", "bc"], {"a": {"b": 1}}, {"a": [{"b": 1}]}, {"a": None}, {"a": 1, "b": 2},
+    {"a": 2, "b": 1}, {True: 1}, {(1, 2): 3}, collections.OrderedDict(a=1, b=2),
+    collections.OrderedDict(b=2, a=1), collections.Counter("ab"), collections.defaultdict(int, a=1),
+    collections.defaultdict(list, a=1), collections.deque([1]), collections.deque([1], maxlen=3),
+    types.MappingProxyType({"a": 1}), types.SimpleNamespace(a=1), Words([1]), Named(1, 2), (1, 2), range(3),
+    range(0, 3, 2), slice(3), slice(0, 3), slice(None), ..., NotImplemented, decimal.Decimal("1"),
+    decimal.Decimal("1.5"), fractions.Fraction(1, 2), uuid.UUID(int=1), uuid.UUID(int=2), pathlib.Path("a"),
+    pathlib.PureWindowsPath("a"), re.compile("a"), re.compile("a", re.IGNORECASE),
+    ipaddress.ip_address("1.1.1.1"), ipaddress.ip_network("1.1.1.0/24"), dt.date(2026, 1, 2),
+    dt.datetime(2026, 1, 2), MOMENT, MOMENT.replace(fold=1), MOMENT.replace(tzinfo=dt.timezone.utc),
+    MOMENT.replace(tzinfo=ZONE), MOMENT.replace(tzinfo=zoneinfo.ZoneInfo("Europe/Berlin")), dt.time(1),
+    dt.time(1, tzinfo=ZONE), dt.timedelta(1), dt.timedelta(0, 1), dt.timezone.utc, ZONE,
+    dt.timezone(dt.timedelta(hours=1)), Color.RED, Color.BLUE, Level.LOW, Flags.A, Flags.A | Flags.B,
+    Point(1), Point(2), Point(1, 1), Fixed(1), Slotted(1), Model(), Model(x=None), Model(x=1), Loose(x=1),
+    Loose(x=1, y=2), pydantic.SecretStr("a"), pydantic.SecretStr("b"), Point, Fixed, int, double, len,
+    "abc".upper, "abd".upper, str.upper, Plain().__init__, functools.partial(double, 1),
+    functools.partial(double, x=1), lambda x: x, lambda x: x + 1, lambda x=1: x, np.zeros(3),
+    np.zeros(3, "f4"), np.zeros((3, 1)), np.zeros(3, "i8"), np.array([0, 0, -0.0]),
+    np.array([1, "a"], dtype=object), np.array(["a"]), np.array(["2026-01-01"], dtype="M8[D]"),
+    np.array(["2026-01-01"], dtype="M8[s]"), np.float64(1), np.float32(1), np.int64(1), np.bool_(True),
+    np.str_("a"), np.datetime64("2026-01-01"), np.array([(1, 2.0)], dtype=[("a", "i4"), ("b", "f4")]),
+    np.ma.masked_array([1, 2], [0, 1]), np.ma.masked_array([1, 2], [1, 0]), pd.DataFrame({"a": [1, 2]}),
+    pd.DataFrame({"a": [1, 3]}), pd.DataFrame({"b": [1, 2]}), pd.DataFrame({"a": [1.0, 2.0]}),
+    pd.DataFrame({"a": [1, 2]}, index=[1, 2]), pd.DataFrame({"a": ["1", "2"]}),
+    pd.DataFrame({"a": pd.Categorical([1, 2])}),
+    pd.DataFrame({"a": pd.Categorical([1, 2], categories=[2, 1])}),
+    pd.DataFrame({"a": pd.array([1, None], dtype="Int64")}), pd.Series([1, 2]), pd.Series([1, 2], name="a"),
+    pd.Index([1, 2]), pd.RangeIndex(3), pd.Timestamp(1), pd.Timestamp(2), pd.Timestamp(1, tz="UTC"),
+    pd.Timedelta(1), pd.NaT, pd.NA, pd.Period("2026"), pd.Interval(0, 1),
     pd.MultiIndex.from_tuples([(1, 2)]), pd.Series(pd.date_range("2026", periods=2, tz="UTC")),
     pd.Series(pd.date_range("2026", periods=2)),
 ]  # fmt: skip
@@ -180,7 +183,9 @@ def test_lambdas_of_equal_code_are_one_function():
 
 
 def test_closures_count_by_identity():
-    functions = [(lambda x, k=k: x + k) for k in range(2)] + [functools.partial(lambda a: lambda: a)(1) for _ in range(2)]
+    functions = [(lambda x, k=k: x + k) for k in range(2)] + [
+        functools.partial(lambda a: lambda: a)(1) for _ in range(2)
+    ]
     assert len({digest(function) for function in functions}) == 4
     assert [by_identity(function) for function in functions] == [False, False, True, True]
 
@@ -292,13 +297,18 @@ def test_content_is_the_same_in_another_process():
     code = (
         "import datetime, decimal, numpy, pandas\n"
         "from mcp_refcache._core import fingerprint\n"
-        "value = {'b': {1, 'x', 2.5}, 'a': [datetime.date(2026, 1, 1), decimal.Decimal('1.0'), numpy.arange(3)],"
+        "value = {'b': {1, 'x', 2.5}, 'a': [datetime.date(2026, 1, 1), decimal.Decimal('1.0')],"
+        " 'd': numpy.arange(3),"
         " 'c': pandas.DataFrame({'q': ['a', None]}), 'f': (lambda x: x + 1).__code__}\n"
         "print(fingerprint(value))"
     )
     answers = {
         subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": seed}
+            [sys.executable, "-W", "ignore", "-c", code],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={"PYTHONHASHSEED": seed},
         ).stdout
         for seed in "123"
     }

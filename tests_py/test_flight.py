@@ -3,6 +3,8 @@
 import asyncio
 import contextvars
 import gc
+import os
+import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -250,7 +252,7 @@ async def test_a_sync_function_never_waits_on_the_event_loop(cache):
         return len(runs)
 
     leader = asyncio.create_task(asyncio.to_thread(f))
-    while not runs:
+    while not runs:  # noqa: ASYNC110 - it is noted in a thread
         await asyncio.sleep(0.001)
     assert f()["value"] == 2
     await asyncio.wait_for(leader, 5)
@@ -333,6 +335,41 @@ def test_a_failed_flight_keeps_nothing_alive(cache):
         assert watch[0]() is None
     finally:
         gc.enable()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # forking a process with threads: the point here
+def test_a_forked_child_does_not_wait_for_its_parents_calls(cache):
+    began, go = threading.Event(), threading.Event()
+
+    @cache.cached()
+    def f():
+        began.set()
+        go.wait(5)
+        return 1
+
+    thread = threading.Thread(target=f)
+    thread.start()
+    began.wait(5)
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            go.set()
+            code = 0 if f()["value"] == 1 else 1
+        finally:
+            os._exit(code)  # the child must not go on as a second test run
+    go.set()
+    thread.join()
+    for _ in range(500):
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            break
+        time.sleep(0.01)
+    else:
+        os.kill(child, signal.SIGKILL)
+        pytest.fail("the child waits")
+    assert os.waitstatus_to_exitcode(status) == 0
 
 
 def test_leading_again_after_landing():

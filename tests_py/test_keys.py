@@ -7,9 +7,9 @@ import sys
 import types
 
 import pytest
+from mcp_refcache._core import fingerprint
 
 from mcp_refcache import RefCache
-from mcp_refcache._core import fingerprint
 from mcp_refcache._keys import Arguments, identify
 
 
@@ -35,7 +35,8 @@ def part(function):
 
 class TestArguments:
     @pytest.mark.parametrize(
-        ("args", "kwargs"), [((1,), {}), ((), {"x": 1}), ((1, 2), {}), ((), {"y": 2, "x": 1}), ((1,), {"y": 2})]
+        ("args", "kwargs"),
+        [((1,), {}), ((), {"x": 1}), ((1, 2), {}), ((), {"y": 2, "x": 1}), ((1,), {"y": 2})],
     )
     def test_all_ways_to_write_a_call_are_one(self, args, kwargs):
         def f(x, y=2, *, z=3): ...
@@ -141,7 +142,11 @@ class TestFunctions:
         )
         lines = {
             subprocess.run(
-                [sys.executable, tmp_path / "tool.py"], capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": s}
+                [sys.executable, tmp_path / "tool.py"],
+                capture_output=True,
+                text=True,
+                check=True,
+                env={"PYTHONHASHSEED": s},
             ).stdout
             for s in "12"
         }
@@ -161,7 +166,9 @@ class TestCalls:
         assert len(runs) == 1
         assert len({answer["ref_id"] for answer in answers}) == 1
 
-    @pytest.mark.parametrize(("one", "other"), [(1, True), (1, 1.0), (1, "1"), ([1], (1,)), (0.0, -0.0), ({}, set())])
+    @pytest.mark.parametrize(
+        ("one", "other"), [(1, True), (1, 1.0), (1, "1"), ([1], (1,)), (0.0, -0.0), ({}, set())]
+    )
     def test_arguments_of_other_types_are_other_calls(self, cache, one, other):
         echo = cache.cached()(lambda x: repr(x))
         assert echo(one)["value"] != echo(other)["value"]

@@ -50,7 +50,9 @@ class AcceptRef:
         """Validate everything but values with references in them, which come through as `Pending`."""
         return core_schema.no_info_wrap_validator_function(self._pass_references, handler(source))
 
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
         """Offer the real type first: its complaints are the ones that help."""
         real = dict(handler(schema))
         outer = {name: real.pop(name) for name in ("title", "description") if name in real}
@@ -102,7 +104,10 @@ class Pending:
 
 
 def widen(
-    signature: inspect.Signature, hints: dict[str, Any], injected: frozenset[str], knows: Callable[[str], bool]
+    signature: inspect.Signature,
+    hints: dict[str, Any],
+    injected: frozenset[str],
+    knows: Callable[[str], bool],
 ) -> dict[str, Any]:
     """Let the parameters that hold structures take references.
 

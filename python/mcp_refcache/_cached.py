@@ -13,7 +13,7 @@ from mcp_refcache._docs import caching_docs, document
 from mcp_refcache._flight import Flight
 from mcp_refcache._options import Options
 from mcp_refcache._plan import Plan, Request
-from mcp_refcache._results import amaterialise, materialise
+from mcp_refcache._results import amaterialise, materialise, promises_protocol_result
 from mcp_refcache._signatures import plain_function
 from mcp_refcache.models import SizeMode
 
@@ -94,7 +94,7 @@ def _async_wrapper(plan: Plan, function: Callable[..., Any]) -> Callable[..., Aw
         return await plan.off_loop(ref_id, plan.produced, request, result, ref_id)
 
     async def call(*args: Any, **kwargs: Any) -> Any:
-        request = plan.prepare(args, kwargs, await aread_caller(plan.cache))
+        request = plan.prepare(args, kwargs, await aread_caller())
         for _ in range(_ATTEMPTS):
             ref_id = plan.find(request)
             if ref_id is None:
@@ -110,7 +110,10 @@ def _async_wrapper(plan: Plan, function: Callable[..., Any]) -> Callable[..., Aw
                     ref_id = await flight.await_outcome()
             if ref_id == Flight.UNSHARED:
                 break
-            if ref_id is not None and (answer := await plan.off_loop(ref_id, plan.answer, request, ref_id)) is not None:
+            if (
+                ref_id is not None
+                and (answer := await plan.off_loop(ref_id, plan.answer, request, ref_id)) is not None
+            ):
                 return answer
         return await run(request)
 
@@ -118,7 +121,10 @@ def _async_wrapper(plan: Plan, function: Callable[..., Any]) -> Callable[..., Aw
 
 
 def _check(function: Any) -> None:
-    if hasattr(function, "__fastmcp__") or type(function).__module__.partition(".")[0] == "fastmcp":
+    if (
+        "__fastmcp__" in getattr(function, "__dict__", ())
+        or type(function).__module__.partition(".")[0] == "fastmcp"
+    ):
         raise TypeError(
             "@cache.cached() stands above @mcp.tool, so the tool is registered without it; swap the two: "
             "@mcp.tool first, @cache.cached() directly above the function"
@@ -138,7 +144,9 @@ def _dress(wrapper: Any, function: Any, plan: Plan) -> Any:
     is_plain = isinstance(function, types.FunctionType)
     # the attributes of a callable object are not the wrapper's
     functools.update_wrapper(wrapper, function, updated=("__dict__",) if is_plain else ())
-    returns = dict[str, Any]
+    # a picture is handed through, so a schema of answers would be wrong
+    hands_through = promises_protocol_result(plan.hints.get("return"))
+    returns = plan.hints["return"] if hands_through else dict[str, Any]
     parameters = []
     for name, parameter in plan.signature.parameters.items():
         # names in text are looked up in the module of a function; other callables have none that is sure

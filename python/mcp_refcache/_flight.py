@@ -1,6 +1,7 @@
-"""Single flight: of identical calls at the same time, in threads and tasks, one runs and the others wait for it."""
+"""Single flight: of identical calls at one time, in threads and tasks, one runs and the others wait."""
 
 import asyncio
+import os
 import threading
 from collections.abc import Hashable
 from concurrent.futures import Future
@@ -115,6 +116,16 @@ _of_caches: WeakKeyDictionary["RefCache", Flights] = WeakKeyDictionary()
 def flights_of(cache: "RefCache") -> Flights:
     """Return the flights of a cache."""
     return _of_caches.setdefault(cache, Flights())
+
+
+def _forget_running() -> None:
+    # a forked child has the records of its parent's calls, but not the threads that run them
+    for flights in list(_of_caches.values()):
+        Flights.__init__(flights)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_running)
 
 
 def _must_not_block(flight: Flight) -> bool:

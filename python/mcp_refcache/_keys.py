@@ -29,7 +29,9 @@ class Arguments:
         self._defaults = {name: parameter.default for name, parameter in parameters.items()}
         self._is_plain = all(parameter.kind in _PLAIN_KINDS for parameter in parameters.values())
         self._most_positional = sum(parameter.kind is _PLAIN_KINDS[0] for parameter in parameters.values())
-        self._kept = [place for place, name in enumerate(parameters) if name not in without] if without else None
+        self._kept = (
+            [place for place, name in enumerate(parameters) if name not in without] if without else None
+        )
 
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Any]:
         """Return the value of each parameter that is not left out.

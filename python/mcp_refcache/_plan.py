@@ -5,6 +5,7 @@ import logging
 import re
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mcp_refcache import _core
@@ -13,7 +14,7 @@ from mcp_refcache._flight import Flight, flights_of
 from mcp_refcache._identity import Identity
 from mcp_refcache._inputs import Inputs
 from mcp_refcache._keys import Arguments, identify
-from mcp_refcache._results import answer_without_store, is_protocol_result, is_unfinished
+from mcp_refcache._results import answer_without_store, as_json, is_protocol_result, is_unfinished
 from mcp_refcache._signatures import hints_of, injected_names, name_of, owner_name, signature_of
 from mcp_refcache.context_integration import build_context_scoped_policy, expand_template
 from mcp_refcache.models import AsyncResponseFormat, PreviewStrategy
@@ -69,6 +70,9 @@ class Plan:
         cache: Where results go.
         options: What the author asked for.
         function: The function.
+
+    Attributes:
+        wants_values: Whether calls depend on the values of the context.
     """
 
     def __init__(self, cache: "RefCache", options: "Options", function: Callable[..., Any]) -> None:
@@ -80,7 +84,7 @@ class Plan:
         injected = injected_names(self.signature, self.hints)
         takes_refs = options.accept_refs and options.resolve_refs is not False
         self.widened = widen(self.signature, self.hints, injected, cache._knows) if takes_refs else {}
-        self.is_personal = bool(injected) and not options.shared
+        self._is_personal = bool(injected) and not options.shared
         names = tuple(self.signature.parameters)
         untouched = injected | owner_name(function, names)
         self._inputs = Inputs(cache, options, names, untouched, bool(self.widened))
@@ -88,6 +92,7 @@ class Plan:
         self._has_format = _FORMAT in names
         self._function_part = identify(function)
         self._settings_part = _settings_part(options)
+        self.wants_values = options.is_scoped or self._is_personal
         templates = f"{options.namespace_template} {options.owner_template}"
         if options.session_scoped:
             templates += " {session_id}"
@@ -95,11 +100,6 @@ class Plan:
         self._preview_type = PreviewStrategy(options.preview_type).value if options.preview_type else None
         self._flights = flights_of(cache)
         self._warned: set[str] = set()
-
-    @property
-    def wants_values(self) -> bool:
-        """Whether calls depend on the values of the context."""
-        return self.options.is_scoped or self.is_personal
 
     # -- before the function runs ---------------------------------------------------------------
 
@@ -124,7 +124,7 @@ class Plan:
             self._scope(request)
         if self._is_reusable(caller):
             policy = request.policy
-            identity = Identity.from_values(caller.values) if self.is_personal else None
+            identity = Identity.from_values(caller.values) if self._is_personal else None
             owner = (policy.owner, policy.bound_session) if policy is not None else None
             request.key = self._key(args, kwargs, (owner, identity))
         return request
@@ -152,10 +152,10 @@ class Plan:
             # the bucket of those without a name must not hand the results of one to another
             self._warn_once("results of %s are not reused: the context has no %s", self.name, lacking[0])
             return False
-        if self.is_personal and not (caller.values.get("user_id") or caller.values.get("session_id")):
+        if self._is_personal and not (caller.values.get("user_id") or caller.values.get("session_id")):
             self._warn_once(
-                "results of %s are not reused: it has an injected parameter, and its caller neither a user id "
-                "nor a session; if results do not depend on who calls, say @cache.cached(shared=True)",
+                "results of %s are not reused: it has an injected parameter, and its caller neither a user "
+                "id nor a session; if results do not depend on who calls, say @cache.cached(shared=True)",
                 self.name,
             )
             return False
@@ -195,7 +195,8 @@ class Plan:
         """
         # a namespace from a template was filled with this caller's own ids: it needs no check
         is_own = self.options.namespace_template is not None
-        return self.cache._answer(ref_id, actor=request.caller.actor, producer=is_own)
+        answer = self.cache._answer(ref_id, actor=request.caller.actor, producer=is_own)
+        return _sendable(answer, request)
 
     def board(self, request: Request, *, may_block: bool) -> tuple[Flight | None, bool]:
         """Join an equal call that is running, or lead one; see `Flights.board`."""
@@ -243,28 +244,37 @@ class Plan:
                 answer = self.cache._answer(ref_id, actor=request.caller.actor, producer=True)
             except Exception as error:
                 logger.warning("a result of %s could not be shown: %s", self.name, type(error).__name__)
-        if answer is not None:
-            return answer
-        return answer_without_store(
-            self.cache,
-            result,
-            ref_id=ref_id,
-            actor=request.caller.actor,
-            policy=request.policy,
-            namespace=request.namespace,
-            max_size=self.options.max_size,
-        )
+        if answer is None:
+            answer = answer_without_store(
+                self.cache,
+                result,
+                ref_id=ref_id,
+                actor=request.caller.actor,
+                policy=request.policy,
+                namespace=request.namespace,
+                max_size=self.options.max_size,
+            )
+        return _sendable(answer, request)
 
     async def off_loop(self, ref_id: str | None, step: Callable[..., T], *args: Any) -> T:
         """Take a step with a stored result: a large one in a worker thread, else here."""
-        if ref_id is not None and self.cache._large(ref_id):
-            return await asyncio.to_thread(step, *args)
-        return step(*args)
+        is_large = False
+        if ref_id is not None:
+            with suppress(Exception):  # a store that fails to say so is asked again in the step itself
+                is_large = self.cache._large(ref_id)
+        return await asyncio.to_thread(step, *args) if is_large else step(*args)
 
     def _warn_once(self, message: str, *facts: object) -> None:
         if message not in self._warned:
             self._warned.add(message)
             logger.warning(message, *facts)
+
+
+def _sendable(answer: dict[str, Any] | None, request: Request) -> dict[str, Any] | None:
+    # Python callers get the value itself, clients what JSON can say of it
+    if answer is not None and request.caller.in_context and "value" in answer:
+        answer["value"] = as_json(answer["value"])
+    return answer
 
 
 def _settings_part(options: "Options") -> str:

@@ -1,9 +1,15 @@
 """What a function returned: made storable, recognised as not to be stored, or shown without a store."""
 
 import inspect
+import json
+import typing
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
+from pydantic_core import to_json
+
+from mcp_refcache import _core
 from mcp_refcache.permissions import Permission
 
 if TYPE_CHECKING:
@@ -27,10 +33,28 @@ async def amaterialise(result: Any) -> Any:
     return [item async for item in result] if inspect.isasyncgen(result) else materialise(result)
 
 
+def as_json(value: Any) -> Any:
+    """Return what a client can be sent of a value: itself, or what its JSON text says."""
+    if _is_sendable(value):
+        return value
+    try:
+        text = _core.json_text(value)
+        said = json.loads(text)
+    except Exception:  # no JSON text at all, or user code behind `str`
+        return f"<{type(value).__name__}>"
+    return said if _is_sendable(said) else text
+
+
 def is_protocol_result(result: Any) -> bool:
     """Tell whether a result is meant for the client as it is, or is a list with such parts."""
     kinds = set(map(type, result)) if isinstance(result, (list, tuple)) else {type(result)}
     return any(map(_is_protocol_type, kinds))
+
+
+def promises_protocol_result(hint: Any) -> bool:
+    """Tell whether a return annotation names something that is meant for the client as it is."""
+    parts = typing.get_args(hint)
+    return any(map(promises_protocol_result, parts)) or (isinstance(hint, type) and _is_protocol_type(hint))
 
 
 def is_unfinished(result: Any) -> bool:
@@ -62,19 +86,17 @@ def answer_without_store(
     Returns:
         A response dict with the usual keys: the value if the actor may read it and it is small, else why not.
     """
-    policy = cache.default_policy if policy is None else policy
-    size = None
-    try:
-        # it was made for this actor: its namespace does not matter, the rights do
-        if cache._permission_checker.has_permission(policy, Permission.READ, actor, "public"):
-            size = cache._measurer.measure(result)
-    except Exception:  # what cannot be measured or checked is not shown
-        size = None
     place = {"namespace": namespace, "cache_name": cache.name}
-    if size is not None and size <= (max_size or cache.preview_config.max_size):
-        items = len(result) if isinstance(result, (list, tuple, set, frozenset, dict)) else None
-        head = {"ref_id": ref_id, "value": result, "is_complete": True, "is_async": False}
-        return {**head, "size": size, "total_items": items, **place}
+    with suppress(Exception):  # what cannot be checked or measured is not shown
+        limit = max_size or cache.preview_config.max_size
+        rights = cache.default_policy if policy is None else policy
+        # it was made for this actor: its namespace does not matter, the rights do
+        if cache._permission_checker.has_permission(rights, Permission.READ, actor, "public"):
+            size = cache._measurer.measure(result)
+            if size <= limit:
+                items = len(result) if isinstance(result, (list, tuple, set, frozenset, dict)) else None
+                head = {"ref_id": ref_id, "value": result, "is_complete": True, "is_async": False}
+                return {**head, "size": size, "total_items": items, **place}
     return {
         "ref_id": ref_id,
         "preview": None,
@@ -86,6 +108,14 @@ def answer_without_store(
         "with arguments that give a smaller result.",
         **place,
     }
+
+
+def _is_sendable(value: Any) -> bool:
+    try:
+        to_json(value)
+    except Exception:  # an array, an object, a lone surrogate: whatever the serializer stumbles over
+        return False
+    return True
 
 
 def _is_protocol_type(kind: type) -> bool:

@@ -5,6 +5,7 @@ import re
 import types
 import typing
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Annotated, Any
 
 #: Packages whose types as annotation, or objects as default, mean "FastMCP gives this, not the caller".
@@ -23,28 +24,28 @@ def signature_of(function: Callable[..., Any]) -> inspect.Signature:
 
 
 def hints_of(function: Callable[..., Any], signature: inspect.Signature) -> dict[str, Any]:
-    """Evaluate the annotations of the parameters.
+    """Evaluate the annotations of the parameters, and under `return` that of the result.
 
     Args:
         function: Any callable.
         signature: Its signature.
 
     Returns:
-        Types by parameter name, `Annotated` kept. What cannot be evaluated here (names of an enclosing
+        Types by name, `Annotated` kept. What cannot be evaluated here (names of an enclosing
         function, or ones that only type checkers import) is left out.
     """
     plain = plain_function(function)
     scope = getattr(plain, "__globals__", {})
     local = dict(_closure(plain))
     hints: dict[str, Any] = {}
-    for name, parameter in signature.parameters.items():
-        if parameter.annotation is inspect.Parameter.empty:
+    annotations = {name: parameter.annotation for name, parameter in signature.parameters.items()}
+    for name, annotation in {**annotations, "return": signature.return_annotation}.items():
+        if annotation is inspect.Parameter.empty:
             continue
-        holder = types.SimpleNamespace(__annotations__={name: parameter.annotation})
-        try:
+        holder = types.SimpleNamespace(__annotations__={name: annotation})
+        # evaluating may raise anything; the type is then simply not known
+        with suppress(Exception):
             hints.update(typing.get_type_hints(holder, scope, local, include_extras=True))
-        except Exception:  # evaluating may raise anything; the type is then simply not known
-            continue
     return hints
 
 

@@ -6,6 +6,8 @@ The size of a value is the size of `json.dumps(value, default=str)`, in characte
 from __future__ import annotations
 
 import logging
+from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from mcp_refcache import _core
@@ -35,12 +37,15 @@ class Tokenizer(Protocol):
     @property
     def model_name(self) -> str:
         """The model this tokenizer stands for."""
+        ...
 
     def encode(self, text: str) -> list[int]:
         """Return the token ids of a text."""
+        ...
 
     def count_tokens(self, text: str) -> int:
         """Return the number of tokens of a text."""
+        ...
 
 
 @runtime_checkable
@@ -49,6 +54,7 @@ class SizeMeasurer(Protocol):
 
     def measure(self, value: Any) -> int:
         """Return the size of a value, in this measurer's unit."""
+        ...
 
 
 class CharacterFallback:
@@ -138,9 +144,8 @@ class HuggingFaceAdapter:
     def _get_tokenizer(self) -> Any | None:
         if self._transformers_available is None:
             try:
-                from transformers import AutoTokenizer  # pyright: ignore
-
-                self._tokenizer = AutoTokenizer.from_pretrained(self._model)
+                transformers: Any = import_module("transformers")
+                self._tokenizer = transformers.AutoTokenizer.from_pretrained(self._model)
                 self._transformers_available = True
             except Exception as error:  # noqa: BLE001 - whatever a foreign loader fails with, counting goes on
                 self._transformers_available = False
@@ -203,8 +208,6 @@ def get_default_tokenizer(model: str | None = None) -> Tokenizer:
 
 
 def _has_transformers() -> bool:
-    from importlib.util import find_spec
-
     return find_spec("transformers") is not None
 
 

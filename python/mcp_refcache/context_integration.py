@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import re
+import sys
 from collections.abc import Awaitable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, cast
@@ -90,10 +91,12 @@ def try_get_fastmcp_context() -> Any | None:  # noqa: ANN401 -- FastMCP, and so 
     Returns:
         The context; None outside a request, or without FastMCP.
     """
+    # no request is served before that module is loaded; a failing import each time would be slow
+    dependencies = sys.modules.get("fastmcp.server.dependencies")
+    if dependencies is None:
+        return None
     try:
-        from fastmcp.server.dependencies import get_context
-
-        return get_context()
+        return dependencies.get_context()
     except Exception:
         return None
 

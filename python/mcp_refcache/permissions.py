@@ -41,6 +41,13 @@ class Permission(enum.Flag):
     CRUD = READ | WRITE | UPDATE | DELETE
     FULL = CRUD | EXECUTE
 
+    @classmethod
+    def _missing_(cls, value: object) -> Any:  # noqa: ANN401 - as in Flag
+        if not isinstance(value, int):
+            # Python 3.10 raises TypeError here, which pydantic does not turn into a ValidationError
+            raise ValueError(f"{value!r} is not a valid {cls.__name__}")
+        return super()._missing_(value)
+
 
 class AccessPolicy(BaseModel):
     """Who may do what with an entry.

@@ -66,8 +66,8 @@ class ResolutionResult:
 
     value: Any
     resolved_count: int = 0
-    resolved_refs: list[str] = field(default_factory=list)
-    errors: dict[str, str] = field(default_factory=dict)
+    resolved_refs: list[str] = field(default_factory=list[str])
+    errors: dict[str, str] = field(default_factory=dict[str, str])
 
     @property
     def has_errors(self) -> bool:
@@ -122,7 +122,7 @@ class RefResolver:
             KeyError: If `fail_on_missing` and a reference is missing or forbidden.
         """
         cache, actor = self.cache, self.actor
-        knows: Callable[[str], bool] | None = getattr(type(cache), "_knows", None) and cache._knows
+        knows: Callable[[str], bool] | None = cache._knows if hasattr(type(cache), "_knows") else None
 
         def resolve(ref_id: str) -> Any:
             return cache.resolve(ref_id, actor=actor)

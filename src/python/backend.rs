@@ -13,7 +13,6 @@ use super::clock::PythonClock;
 use super::entry::{self, Owner};
 use super::error::{from_py, to_py};
 use super::hook::Hook;
-use super::traverse;
 use crate::backend::{Backend, MemoryBackend, PutOptions, Scope, SimpleBackend};
 use crate::blocking::finish;
 use crate::clock::Clock;
@@ -45,7 +44,6 @@ impl MemoryStore {
     }
 
     /// Sets the most entries to keep; None = no limit.
-    #[pyo3(signature = (max_size))]
     fn set_max_size(&self, max_size: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
         let limit = number("max_size", 1, max_size)?;
         self.backend.set_limit(limit).map_err(to_py)
@@ -125,11 +123,12 @@ impl MemoryStore {
         self.backend.len()
     }
 
+    /// Only what nobody else holds is visited: an object must not be counted twice.
     fn __traverse__(&self, visit: PyVisit<'_>) -> std::result::Result<(), PyTraverseError> {
         let mut outcome = Ok(());
         self.backend.visit_entries(|entry| {
-            if outcome.is_ok() {
-                outcome = traverse::entry(entry, &visit);
+            if outcome.is_ok() && Arc::strong_count(entry) == 1 {
+                outcome = entry::traverse(entry, &visit);
             }
         });
         outcome

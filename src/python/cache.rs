@@ -64,20 +64,16 @@ pub(super) struct Cache {
 struct Parts {
     backend: Py<PyAny>,
     measurer: Py<PyAny>,
-    /// Those among them that the core calls by itself.
-    hooks: Hooks,
     /// The user's generator; `None` where it is one of ours.
     generator: Option<Py<PyAny>>,
     /// Whether the user's generator gives way to pagination when a page is asked for.
     samples: bool,
     preview_config: Py<PyAny>,
-}
-
-/// User-written parts inside the core; `None` where the core's own do the work.
-struct Hooks {
-    backend: Option<Hook>,
-    measurer: Option<Hook>,
-    checker: Option<Hook>,
+    /// What the core calls.
+    backend_hook: Option<Hook>,
+    measurer_hook: Option<Hook>,
+    checker_hook: Option<Hook>,
+    default_policy: Arc<PyPolicy>,
 }
 
 #[pymethods]
@@ -103,18 +99,19 @@ impl Cache {
         copy_values: bool,
         resolve_requires: &str,
     ) -> PyResult<Self> {
-        let (store, backend_hook) = store(backend);
+        let (native_backend, backend_hook) = store(backend);
         let (native_measurer, measurer_hook) = measure::from_python(measurer)?;
-        let (checker, checker_hook) = checker_from_python(checker)?;
+        let (native_checker, checker_hook) = checker_from_python(checker)?;
+        let native_policy = Arc::new(PyPolicy::new(default_policy));
         let mut builder = RefCache::builder(text("name", name)?)
-            .shared_backend(store)
+            .shared_backend(native_backend)
             .clock(Arc::new(PythonClock))
-            .default_policy(Arc::new(PyPolicy::new(default_policy)))
+            .default_policy(Arc::clone(&native_policy) as _)
             .default_ttl(self::default_ttl(default_ttl)?)
             .default_namespace(text("default_namespace", default_namespace)?)
             .preview(config(preview_config)?)
             .measurer(native_measurer)
-            .checker(checker)
+            .checker(native_checker)
             .trusted_caches(trusted);
         if resolve_requires == "read" {
             builder = builder.resolve_requires(ResolveRequires::Read);
@@ -128,14 +125,13 @@ impl Cache {
         let parts = Parts {
             backend: backend.clone().unbind(),
             measurer: measurer.clone().unbind(),
-            hooks: Hooks {
-                backend: backend_hook,
-                measurer: measurer_hook,
-                checker: checker_hook,
-            },
             generator: None,
             samples: false,
             preview_config: preview_config.clone().unbind(),
+            backend_hook,
+            measurer_hook,
+            checker_hook,
+            default_policy: native_policy,
         };
         let core = RwLock::new(builder.build().map_err(to_py)?);
         Ok(Self {
@@ -151,8 +147,8 @@ impl Cache {
         self.exchange(|parts| parts.measurer = native);
         let former = {
             let mut parts = self.parts.write();
-            let former = std::mem::replace(&mut parts.measurer, measurer.clone().unbind());
-            (former, std::mem::replace(&mut parts.hooks.measurer, hook))
+            let object = std::mem::replace(&mut parts.measurer, measurer.clone().unbind());
+            (object, std::mem::replace(&mut parts.measurer_hook, hook))
         };
         drop(former);
         Ok(())
@@ -175,7 +171,7 @@ impl Cache {
     fn set_checker(&self, checker: &Bound<'_, PyAny>) -> PyResult<()> {
         let (native, hook) = checker_from_python(checker)?;
         self.exchange(|parts| parts.checker = native);
-        let former = std::mem::replace(&mut self.parts.write().hooks.checker, hook);
+        let former = std::mem::replace(&mut self.parts.write().checker_hook, hook);
         drop(former);
         Ok(())
     }
@@ -194,7 +190,9 @@ impl Cache {
     /// Exchanges the default policy.
     fn set_default_policy(&self, policy: &Bound<'_, PyAny>) {
         let native = Arc::new(PyPolicy::new(policy));
-        self.exchange(|parts| parts.settings.default_policy = native);
+        self.exchange(|parts| parts.settings.default_policy = Arc::clone(&native) as _);
+        let former = std::mem::replace(&mut self.parts.write().default_policy, native);
+        drop(former);
     }
 
     /// Exchanges the default TTL; None or NEVER = never expires.
@@ -516,17 +514,26 @@ impl Cache {
         visit.call(&parts.backend)?;
         visit.call(&parts.measurer)?;
         visit.call(&parts.generator)?;
-        let Hooks {
-            backend,
-            measurer,
-            checker,
-        } = &parts.hooks;
-        for hook in [backend, measurer, checker].into_iter().flatten() {
-            hook.traverse(&visit)?;
+        visit.call(&parts.preview_config)?;
+        let hooks = [
+            &parts.backend_hook,
+            &parts.measurer_hook,
+            &parts.checker_hook,
+        ];
+        hooks
+            .into_iter()
+            .flatten()
+            .try_for_each(|hook| hook.traverse(&visit))?;
+        // entries may hold it, too, and outlive the cache in a store of several caches
+        match Arc::strong_count(&parts.default_policy) {
+            OWN_HOLDERS => parts.default_policy.traverse(&visit),
+            _ => Ok(()),
         }
-        visit.call(&parts.preview_config)
     }
 }
+
+/// Who holds the default policy of a cache whose entries do not: the cache here and its core.
+const OWN_HOLDERS: usize = 2;
 
 /// Fields of a response, and the attributes of a user's `PreviewResult` that fill them.
 const FOREIGN_FIELDS: [(&str, &str); 7] = [
@@ -631,7 +638,7 @@ fn is_large(entry: &Entry) -> bool {
     }
 }
 
-/// The store that a Python backend stands for, and the Python object that it calls, if it calls one.
+/// The store that a Python backend stands for, and the object itself if it is asked.
 fn store(backend: &Bound<'_, PyAny>) -> (Arc<dyn Backend>, Option<Hook>) {
     // only the class itself: a subclass may have overridden any of the six methods
     let native = backend.getattr(intern!(backend.py(), "_native_store")).ok();
@@ -642,8 +649,10 @@ fn store(backend: &Bound<'_, PyAny>) -> (Arc<dyn Backend>, Option<Hook>) {
         Some(native) => (Arc::new(native.get().backend.clone()), None),
         None => {
             let hook = Hook::new(backend);
-            let store = KeyIndexed::new(PyBackend(hook.clone()));
-            (Arc::new(store), Some(hook))
+            (
+                Arc::new(KeyIndexed::new(PyBackend(hook.clone()))),
+                Some(hook),
+            )
         }
     }
 }

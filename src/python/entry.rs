@@ -6,6 +6,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyType};
+use pyo3::{PyTraverseError, PyVisit};
 
 use super::access::PyPolicy;
 use super::arguments::{text, wrong_type};
@@ -142,4 +143,38 @@ fn details(metadata: &Bound<'_, PyAny>, owner: Owner) -> PyResult<Details> {
             .is_some_and(|bound| bound.is_truthy().unwrap_or(true));
     }
     Ok(details)
+}
+
+/// Shows the garbage collector what only this entry holds.
+pub(super) fn traverse(entry: &Entry, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+    let mut documents = Vec::new();
+    for value in [Some(&entry.value), entry.details.extra.as_ref()]
+        .into_iter()
+        .flatten()
+    {
+        if let Value::Foreign(value) = value
+            && Arc::strong_count(value) == 1
+            && let Some(snapshot) = value.as_any().downcast_ref::<Snapshot>()
+        {
+            documents.extend(snapshot.traverse(visit)?.cloned());
+        }
+    }
+    entry.visit_viewed(|document| documents.push(Arc::clone(document)));
+    documents.sort_by_key(Arc::as_ptr);
+    for same in documents.chunk_by(Arc::ptr_eq) {
+        // each is held once here besides
+        if Arc::strong_count(&same[0]) == 2 * same.len()
+            && let Some(objects) = snapshot::objects(&same[0])
+        {
+            objects.traverse(visit)?;
+        }
+    }
+    match Arc::strong_count(&entry.policy) {
+        1 => entry
+            .policy
+            .as_any()
+            .downcast_ref::<PyPolicy>()
+            .map_or(Ok(()), |policy| policy.traverse(visit)),
+        _ => Ok(()),
+    }
 }

@@ -88,7 +88,7 @@ fn lossy(text: &Bound<'_, PyAny>) -> PyResult<String> {
         .into_owned())
 }
 
-/// What measures for the core, and the Python object that it calls, if it calls one.
+/// A native measurer, and the Python object that it asks if there is one.
 pub(super) type Measurer = (Arc<dyn SizeMeasurer>, Option<Hook>);
 
 /// The measurer that a Python object stands for.

@@ -16,7 +16,6 @@ mod measure;
 mod preview;
 mod resolve;
 mod snapshot;
-mod traverse;
 mod walk;
 
 /// Native core of the Python package `mcp_refcache`.

@@ -113,21 +113,23 @@ impl Snapshot {
         self.total_size.is_some_and(|size| size >= LARGE)
     }
 
-    /// Shows the garbage collector what it holds beside its document.
-    pub(super) fn traverse(&self, visit: &PyVisit<'_>) -> std::result::Result<(), PyTraverseError> {
+    /// Shows the garbage collector the value itself; gives the document, which others may hold, too.
+    pub(super) fn traverse(
+        &self,
+        visit: &PyVisit<'_>,
+    ) -> std::result::Result<Option<&Arc<Document>>, PyTraverseError> {
         match &self.form {
-            Form::Copied(value) | Form::Shared(value) | Form::Opaque(value, _) => visit.call(value),
-            Form::Document(_) => Ok(()),
+            Form::Copied(value) | Form::Shared(value) => visit.call(value).map(|()| None),
+            Form::Opaque(value, document) => visit.call(value).map(|()| Some(document)),
+            Form::Document(document) => Ok(Some(document)),
         }
     }
+}
 
-    /// The document that it keeps, if it keeps one.
-    pub(super) fn kept_document(&self) -> Option<&Arc<Document>> {
-        match &self.form {
-            Form::Document(document) | Form::Opaque(_, document) => Some(document),
-            Form::Copied(_) | Form::Shared(_) => None,
-        }
-    }
+/// The live objects that a document refers to, if nobody else refers to them.
+pub(super) fn objects(document: &Document) -> Option<&Objects> {
+    let objects = document.notes().objects.as_ref()?;
+    (Arc::strong_count(objects) == 1).then(|| objects.downcast_ref())?
 }
 
 impl ForeignValue for Snapshot {

@@ -31,20 +31,25 @@ class Actor(Protocol):
     @property
     def type(self) -> ActorType:
         """The type, which decides about the role."""
+        ...
 
     @property
     def id(self) -> str | None:
         """The identity; None for an anonymous actor."""
+        ...
 
     @property
     def session_id(self) -> str | None:
         """The session the request belongs to."""
+        ...
 
     def matches(self, pattern: str) -> bool:
         """Whether this actor matches a pattern of an allow-list or deny-list."""
+        ...
 
     def to_string(self) -> str:
         """The label that owners and lists are compared with, such as `user:alice`."""
+        ...
 
 
 class DefaultActor(BaseModel):

@@ -58,9 +58,11 @@ class PermissionChecker(Protocol):
         self, policy: AccessPolicy, required: Permission, actor: Actor, namespace: str
     ) -> bool:
         """Whether `check` would pass."""
+        ...
 
     def get_effective_permissions(self, policy: AccessPolicy, actor: Actor, namespace: str) -> Permission:
         """Everything that the actor may do."""
+        ...
 
 
 class DefaultPermissionChecker:

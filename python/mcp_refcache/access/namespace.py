@@ -158,15 +158,19 @@ class NamespaceResolver(Protocol):
 
     def validate_access(self, namespace: str, actor: Actor) -> bool:
         """Whether the actor may enter the namespace. It is called with positional arguments."""
+        ...
 
     def get_owner(self, namespace: str) -> str | None:
         """Label of the actor whom the namespace belongs to."""
+        ...
 
     def get_required_session(self, namespace: str) -> str | None:
         """The session one has to be in."""
+        ...
 
     def parse(self, namespace: str) -> NamespaceInfo:
         """What the name of the namespace says."""
+        ...
 
 
 class DefaultNamespaceResolver:

@@ -28,7 +28,7 @@ class CacheEntry:
     policy: AccessPolicy
     created_at: float
     expires_at: float | None = None
-    metadata: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def is_expired(self, current_time: float) -> bool:
         """Tell whether the entry has ceased to exist by a moment (seconds since 1970)."""
@@ -41,18 +41,23 @@ class CacheBackend(Protocol):
 
     def get(self, key: str) -> CacheEntry | None:
         """Return the live entry with this key, or None."""
+        ...
 
     def set(self, key: str, entry: CacheEntry) -> None:
         """Store an entry; one with the same key is replaced."""
 
     def delete(self, key: str) -> bool:
         """Remove an entry; tell whether it was there."""
+        ...
 
     def exists(self, key: str) -> bool:
         """Tell whether a live entry has this key."""
+        ...
 
     def clear(self, namespace: str | None = None) -> int:
         """Remove the entries of exactly this namespace, or all; return how many."""
+        ...
 
     def keys(self, namespace: str | None = None) -> list[str]:
         """Return the keys of the live entries of exactly this namespace, or of all."""
+        ...

@@ -20,12 +20,11 @@ use crate::access::{
 };
 use crate::error::{Error, ErrorKind, Result};
 
-/// What decides for the core, and the Python object that it asks, if it asks one.
-pub(crate) type Checker = (Arc<dyn PermissionChecker>, Option<Hook>);
-
 /// The checker that a Python object stands for: the core's own for a `DefaultPermissionChecker` with
 /// its own resolver, otherwise the object itself is asked. A subclass may override anything.
-pub(crate) fn checker_from_python(checker: &Bound<'_, PyAny>) -> PyResult<Checker> {
+pub(crate) fn checker_from_python(
+    checker: &Bound<'_, PyAny>,
+) -> PyResult<(Arc<dyn PermissionChecker>, Option<Hook>)> {
     static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     let py = checker.py();
     let class = CLASS.import(
@@ -36,8 +35,10 @@ pub(crate) fn checker_from_python(checker: &Bound<'_, PyAny>) -> PyResult<Checke
     if checker.get_type().is(class)
         && resolver::is_default(&checker.getattr(intern!(py, "_namespace_resolver"))?)?
     {
-        let checker = NativeChecker(DefaultPermissionChecker::default());
-        return Ok((Arc::new(checker), None));
+        return Ok((
+            Arc::new(NativeChecker(DefaultPermissionChecker::default())),
+            None,
+        ));
     }
     let hook = Hook::new(checker);
     Ok((Arc::new(PyChecker(hook.clone())), Some(hook)))

@@ -27,7 +27,7 @@ impl PyPolicy {
         Self(policy.clone().unbind())
     }
 
-    /// Shows the object to the garbage collector.
+    /// Shows the object to the garbage collector; for the only holder of this policy.
     pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> std::result::Result<(), PyTraverseError> {
         visit.call(&self.0)
     }

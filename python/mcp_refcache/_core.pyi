@@ -1,0 +1,335 @@
+"""
+Native core of the Python package `mcp_refcache`.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final, final
+
+VERSION: Final[str]
+"""
+The version of the crate.
+"""
+
+@final
+class Cache:
+    """
+    The native half of a `RefCache`: storage, permissions, previews.
+    """
+    def __new__(
+        cls,
+        /,
+        name: str,
+        *,
+        backend: Any,
+        default_policy: Any,
+        default_ttl: float | None,
+        default_namespace: str,
+        preview_config: Any,
+        measurer: Any,
+        checker: Any,
+        namespaces: Sequence[tuple[str, Any, Any | None]],
+        rules: Sequence[tuple[str, Any, Any | None]],
+        trusted: Sequence[str],
+        copy_values: bool,
+        resolve_requires: str,
+    ) -> Cache: ...
+    def answer(self, /, ref_id: str, *, actor: Any, producer: bool) -> dict[str, Any] | None:
+        """
+        What a tool answers in place of its result; None if the entry is gone.
+        """
+    def check_namespace(self, /, namespace: str) -> None:
+        """
+        Raises ValueError for a namespace that was not declared.
+        """
+    def clear(self, /, namespace: str | None = None, *, actor: Any | None = None) -> int:
+        """
+        Removes entries of this cache; how many.
+        """
+    def delete(self, /, ref_id: str, *, actor: Any | None = None) -> bool:
+        """
+        Removes an entry; whether it was there. With an actor, needs DELETE.
+        """
+    def entry(self, /, ref_id: str) -> Any | None:
+        """
+        An entry as a `CacheEntry`, or None.
+        """
+    def exists(self, /, ref_id: str) -> bool:
+        """
+        Whether a live entry has this reference or key.
+        """
+    def facts(self, /, ref_id: str) -> tuple[float | None, str | None] | None:
+        """
+        When an entry ends (seconds since 1970, None = never) and which tool made it; None if it is gone.
+        """
+    def find(self, /, key: str, namespace: str) -> str | None:
+        """
+        The reference of a live entry by its exact key.
+        """
+    def get(
+        self,
+        /,
+        ref_id: str,
+        *,
+        actor: Any,
+        page: int | None = None,
+        page_size: int | None = None,
+        max_size: int | None = None,
+    ) -> dict[str, Any]:
+        """
+        The fields of a `CacheResponse`.
+        """
+    def is_large(self, /, ref_id: str) -> bool:
+        """
+        Whether answering for this entry may take long.
+        """
+    def knows(self, /, text: str) -> bool:
+        """
+        Whether a text is a reference that this cache may follow.
+        """
+    def resolve(self, /, ref_id: str, *, actor: Any, use: bool = False) -> Any:
+        """
+        The value: for `use`, READ or EXECUTE is enough.
+        """
+    def set(
+        self,
+        /,
+        key: str,
+        value: Any,
+        *,
+        namespace: str | None = None,
+        policy: Any | None = None,
+        ttl: Any | None = None,
+        tool_name: str | None = None,
+        actor: Any | None = None,
+        max_size: int | None = None,
+        strategy: str | None = None,
+        bound: bool = False,
+        any: bool = False,
+    ) -> tuple[str, str, float, float | None, int | None, int | None]:
+        """
+        Stores a value. Gives `ref_id, namespace, created_at, expires_at, total_items, total_size`.
+
+        With `any`, a value that has no JSON text is kept as the object it is; else it is an error.
+        """
+    def set_checker(self, /, checker: Any) -> None:
+        """
+        Exchanges the object that decides on permissions.
+        """
+    def set_default_policy(self, /, policy: Any) -> None:
+        """
+        Exchanges the default policy.
+        """
+    def set_default_ttl(self, /, seconds: float | None) -> None:
+        """
+        Exchanges the default TTL; None = never expires.
+        """
+    def set_generator(self, /, generator: Any | None, samples: bool) -> None:
+        """
+        Exchanges the object that makes previews; None = the built-in one of the strategy.
+        """
+    def set_measurer(self, /, measurer: Any) -> None:
+        """
+        Exchanges the object that measures.
+        """
+    def set_preview_config(self, /, preview_config: Any) -> None:
+        """
+        Exchanges the preview configuration, whose attributes are read at each call.
+        """
+
+@final
+class Encoding:
+    """
+    A built-in vocabulary: `o200k_base` or `cl100k_base`.
+    """
+    def count_tokens(self, /, text: Any) -> int:
+        """
+        Number of tokens of a text.
+        """
+    def encode(self, /, text: Any) -> list[int]:
+        """
+        Token ids of a text; what looks like a special token is text. Lone surrogates count as U+FFFD.
+        """
+    @staticmethod
+    def for_model(model: str) -> Encoding:
+        """
+        The vocabulary of a model; `cl100k_base` for models without a built-in one.
+        """
+    @property
+    def name(self, /) -> str:
+        """
+        Its name.
+        """
+
+@final
+class MemoryStore:
+    """
+    The native store behind `mcp_refcache.backends.MemoryBackend`: entries by any string.
+    """
+    def __len__(self, /) -> int: ...
+    def __new__(cls, /, max_size: int | None = None) -> MemoryStore: ...
+    def all_keys(self, /) -> list[str]:
+        """
+        All keys, also of entries that are expired and not yet removed.
+        """
+    def clear(self, /, namespace: str | None = None) -> int:
+        """
+        Removes the entries of a namespace, or all; how many.
+        """
+    def delete(self, /, key: str) -> bool:
+        """
+        Removes an entry; whether it was there.
+        """
+    def exists(self, /, key: str) -> bool:
+        """
+        Whether a live entry has this key.
+        """
+    def get(self, /, key: str) -> Any | None:
+        """
+        The live entry with this key as a `CacheEntry`, or None.
+        """
+    def keys(self, /, namespace: str | None = None) -> list[str]:
+        """
+        Keys of the live entries of a namespace, or of all.
+        """
+    def peek(self, /, key: str) -> Any | None:
+        """
+        The entry with this key, also if it is expired and not yet removed.
+        """
+    def set(self, /, key: str, entry: Any) -> None:
+        """
+        Stores a snapshot of a `CacheEntry`.
+        """
+    def set_max_size(self, /, max_size: int | None) -> None:
+        """
+        Sets the most entries to keep; None = no limit.
+        """
+
+@final
+class Never:
+    """
+    "Never expires": a TTL, to be told from None, which means "as the cache says".
+    """
+    def __new__(cls, /) -> Never: ...
+    def __repr__(self, /) -> str: ...
+
+def actor_matches(pattern: str, actor_type: str, actor_id: str | None) -> bool:
+    """
+    Whether an actor of this type and id matches the pattern.
+    """
+
+def check_permission(policy: Any, required: Any, actor: Any, namespace: str, resolver: Any) -> None:
+    """
+    Raise `PermissionDenied` unless the actor has all of the required permissions.
+    """
+
+def contains_refs(value: Any, knows: Any | None = None) -> bool:
+    """
+    Whether a value holds a reference, at any depth, where resolving would replace it.
+
+    `knows(ref)` tells references from text of the same form; None = all are references.
+    """
+
+def count_characters(value: Any) -> int:
+    """
+    Characters of `json.dumps(value, default=str)`.
+    """
+
+def count_tokens(value: Any, tokenizer: Any) -> int:
+    """
+    Tokens of `json.dumps(value, default=str)` by any tokenizer.
+    """
+
+def effective_permissions(policy: Any, actor: Any, namespace: str, resolver: Any) -> Any:
+    """
+    Everything that the actor may do.
+    """
+
+def fingerprint(value: Any, *, frozen: bool = False) -> tuple[str, bool]:
+    """
+    Digest of a value: 32 hex digits, and whether an identity is part of it.
+
+    A digest without an identity is the same in every process. With `frozen` only what cannot change counts by content
+    (a list, say, does not).
+    """
+
+def generate(
+    strategy: str, value: Any, max_size: int, measurer: Any, page: int | None, page_size: int | None
+) -> tuple[Any, str, int, int, int | None, int | None, int | None, int | None]:
+    """
+    What the built-in generator of a strategy shows of a value.
+    """
+
+def identity_of(value: Any) -> str:
+    """
+    Text that no other object of any process ever has; the same for one object as long as it lives.
+    """
+
+def is_ref_id(value: Any) -> bool:
+    """
+    Whether a value is a str with the form of a reference.
+    """
+
+def json_text(value: Any) -> str:
+    """
+    The text that `json.dumps(value, default=str)` gives.
+    """
+
+def namespace_admits(namespace: str, actor: Any) -> bool:
+    """
+    Whether the actor may enter the namespace by the core's rules.
+    """
+
+def namespace_name(parts: Sequence[tuple[str, str]]) -> str:
+    """
+    The name of a namespace made of `(scope, id)` pairs.
+    """
+
+def parse_namespace(namespace: str) -> tuple[str | None, str | None]:
+    """
+    Identifier and implied owner of a namespace.
+    """
+
+def required_session(namespace: str) -> str | None:
+    """
+    The session one has to be in to enter the namespace.
+    """
+
+def resolve_refs(
+    value: Any, resolve: Any, follow: Any | None, knows: Any | None, fail_on_missing: bool
+) -> tuple[Any, list[str], dict[str, str]]:
+    """
+    Replaces references inside a value.
+
+    `resolve(ref)` gives the value of a reference of the caller's, `follow(ref)` of one that stands in
+    a stored value (None = those are left alone), `knows(ref)` tells references from text of the same
+    form (None = all are references). Gives the new value, the list of replaced references and a dict
+    of those that failed.
+    """
+
+class Unkeyable(Exception):
+    """A value has no content that a key could be made of."""
+
+__all__ = [
+    "Cache",
+    "Encoding",
+    "MemoryStore",
+    "Never",
+    "Unkeyable",
+    "VERSION",
+    "actor_matches",
+    "check_permission",
+    "contains_refs",
+    "count_characters",
+    "count_tokens",
+    "effective_permissions",
+    "fingerprint",
+    "generate",
+    "identity_of",
+    "is_ref_id",
+    "json_text",
+    "namespace_admits",
+    "namespace_name",
+    "parse_namespace",
+    "required_session",
+    "resolve_refs",
+]
