@@ -10,6 +10,14 @@ pub type Timestamp = f64;
 pub trait Clock: Send + Sync {
     /// The present moment.
     fn now(&self) -> Timestamp;
+
+    /// Hands the present moment to work that nobody waits for.
+    ///
+    /// The clock of another language holds that language's lock meanwhile, so that neither a fork nor a
+    /// garbage collection finds the work half done; where that language has ended, nothing happens.
+    fn at_now(&self, work: &mut dyn FnMut(Timestamp)) {
+        work(self.now());
+    }
 }
 
 /// The clock of the machine.

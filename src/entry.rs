@@ -165,9 +165,10 @@ impl Views {
 
     pub(crate) fn remember(&self, key: ViewKey, view: &Arc<PreviewResult>) {
         let mut views = self.0.lock();
-        if views.len() == REMEMBERED_VIEWS {
-            views.remove(0);
-        }
+        let forgotten = (views.len() == REMEMBERED_VIEWS).then(|| views.remove(0));
         views.push((key, Arc::clone(view)));
+        drop(views);
+        // after the lock: its destructor may be anybody's code
+        drop(forgotten);
     }
 }

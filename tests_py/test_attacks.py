@@ -139,13 +139,18 @@ def test_a_hit_is_never_somebody_elses_result(cache: RefCache, act: Act, options
     refs: dict[str, str] = {}
     for now, session in (("alice", "s1"), ("bob", "s2"), ("alice", "s1")):
         act(now, session)
-        answer: Any = balance("x")
+        try:
+            answer: Any = balance("x")
+        except PermissionDenied:
+            assert options.get("policy") is POLICY_USER_ONLY  # a model may not read what is the user's only
+            continue
         text = json.dumps(answer)
         assert all(f"secret of {other}" not in text for other in {"alice", "bob"} - {now})
         assert refs.setdefault(now, answer["ref_id"]) == answer["ref_id"]
     assert refs["alice"] != refs["bob"]
     act("bob", "s2")
-    assert denied(cache.get, refs["alice"])
+    # an owner alone gets more than others, it does not shut them out
+    assert denied(cache.get, refs["alice"]) is (list(options) != ["owner_template"])
 
 
 @pytest.mark.parametrize("size", [1, 1000], ids=["small", "large"])

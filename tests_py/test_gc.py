@@ -163,23 +163,6 @@ def test_a_part_that_was_exchanged_is_let_go(cache: RefCache) -> None:
     assert gone() is None
 
 
-def test_a_default_policy_that_refers_to_its_cache_is_collected() -> None:
-    class Policy(AccessPolicy):
-        other: Any = None
-
-    def make() -> weakref.ref[Any]:
-        policy = Policy()
-        cache = RefCache(default_policy=policy)
-        policy.other = cache
-        cache.set("k", 1)
-        return weakref.ref(cache)
-
-    gone = make()
-    for _ in range(3):
-        gc.collect()
-    assert gone() is None
-
-
 def test_a_tool_of_a_cache_is_collected_with_it() -> None:
     def make(thing: Thing) -> object:
         cache = RefCache()

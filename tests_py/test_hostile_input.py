@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mcp_refcache import MemoryBackend, PreviewConfig, PreviewStrategy, RefCache, resolve_refs
+from mcp_refcache import AccessPolicy, CacheEntry, MemoryBackend, PreviewConfig, PreviewStrategy, RefCache, resolve_refs
 
 
 def nested(depth: int, kind: type = list) -> Any:
@@ -258,32 +258,36 @@ def test_an_array_has_no_truth_and_no_equality(cache: RefCache) -> None:
 LONELY = "a\ud800b"
 
 
-def test_lone_surrogates_are_kept_in_values_keys_and_names(cache: RefCache) -> None:
+def test_lone_surrogates_are_kept_in_values(cache: RefCache) -> None:
     value = {LONELY: [LONELY, {"x": LONELY}]}
-    ref = cache.set(LONELY, value, namespace=f"custom:{LONELY}", tool_name=LONELY)
-    assert (ref.namespace, ref.tool_name) == (f"custom:{LONELY}", LONELY)
-    assert cache.resolve(ref.ref_id) == value
-    assert cache.resolve(LONELY) == value
-    assert cache.get(ref.ref_id).preview == value
-    assert cache.clear(f"custom:{LONELY}") == 1
+    ref = cache.set("k", value).ref_id
+    assert cache.resolve(ref) == value
+    assert cache.get(ref).preview == value
+    tool: Any = cache.cached()(lambda x: x)
+    assert tool(LONELY)["value"] == LONELY
+
+
+@pytest.mark.parametrize("argument", ["key", "namespace", "tool_name"])
+def test_lone_surrogates_are_refused_in_names(cache: RefCache, argument: str) -> None:
+    with pytest.raises(ValueError, match=rf"{argument} must be text without lone surrogates, not 'a\\ud800b'"):
+        cache.set(**{"key": "k", "value": 1, argument: LONELY})
+    assert cache._backend.keys() == []
 
 
 @pytest.mark.parametrize("call", ["get", "resolve", "exists", "delete"])
 def test_a_lone_surrogate_is_no_reference(cache: RefCache, call: str) -> None:
     if call in ("get", "resolve"):
-        with pytest.raises(KeyError):
+        with pytest.raises(KeyError, match=r"'a.+ud800b' not found"):
             getattr(cache, call)(LONELY)
     else:
         assert getattr(cache, call)(LONELY) is False
 
 
-def test_a_lone_surrogate_is_a_key_of_the_backend() -> None:
-    from mcp_refcache import AccessPolicy, CacheEntry
-
+def test_a_lone_surrogate_is_no_key_of_the_backend() -> None:
     backend = MemoryBackend()
-    backend.set(LONELY, CacheEntry(1, LONELY, AccessPolicy(), 1.0))
-    assert (backend.keys(), backend.keys(LONELY), backend.exists(LONELY)) == ([LONELY], [LONELY], True)
-    assert backend.delete(LONELY)
+    with pytest.raises(ValueError, match="key must be text"):
+        backend.set(LONELY, CacheEntry(1, "public", AccessPolicy(), 1.0))
+    assert (backend.get(LONELY), backend.exists(LONELY), backend.delete(LONELY)) == (None, False, False)
 
 
 @pytest.mark.parametrize("text", ["\x00", "\U0010ffff", "\ufeff", "e\u0301", "\u202e", "a" * 100_000])
@@ -353,8 +357,9 @@ thread = threading.Thread(target=work); thread.start(); thread.join()
 def test_parts_that_fail_at_the_end_of_the_interpreter_do_no_harm() -> None:
     ended = run(
         """
-import time
+import logging, time
 from mcp_refcache import RefCache
+logging.disable()
 class Thing:
     def __del__(self):
         cache.exists("k")
@@ -373,7 +378,7 @@ def test_ctrl_c_reaches_a_part_and_its_caller() -> None:
     ended = run(
         """
 import os, signal, time
-from mcp_refcache import MemoryBackend, RefCache
+from mcp_refcache import AccessPolicy, CacheEntry, MemoryBackend, RefCache
 class Slow(MemoryBackend):
     def get(self, key):
         os.kill(os.getpid(), signal.SIGINT)

@@ -238,8 +238,9 @@ def test_a_thousand_backends_come_and_go() -> None:
 
 def test_a_process_ends_cleanly_while_the_sweeper_runs() -> None:
     program = """
-import time
+import logging, time
 from mcp_refcache import RefCache
+logging.disable()
 class Thing:
     def __del__(self): print("gone")
 cache = RefCache()

@@ -40,13 +40,15 @@ class Model(BaseModel):
     tags: list[str]
 
 
-def types(value: Any) -> Any:
-    """The types of a value and of all that is in it."""
+def described(value: Any) -> Any:
+    """What a value is, to the last bit: the order of a set means nothing, that of a dict does."""
     if isinstance(value, dict):
-        return type(value), [(types(key), types(item)) for key, item in value.items()]
+        return type(value), [(described(key), described(item)) for key, item in value.items()]
     if isinstance(value, list | tuple):
-        return type(value), [types(item) for item in value]
-    return type(value)
+        return type(value), [described(item) for item in value]
+    if isinstance(value, set | frozenset):
+        return type(value), sorted(map(repr, value))
+    return type(value), repr(value)
 
 
 @given(lasting_values, st.booleans())
@@ -54,8 +56,7 @@ def test_json_and_more_comes_back_equal_and_of_the_same_types(value: Any, large:
     stored = {"value": value, "filler": "x" * LARGE * large}
     back = CACHE.resolve(CACHE.set("k", stored).ref_id)
     assert back == stored
-    assert types(back) == types(stored)
-    assert repr(back) == repr(stored)
+    assert described(back) == described(stored)
 
 
 VALUES: list[Any] = [

@@ -14,6 +14,7 @@ from pathlib import PurePath
 from types import FunctionType, ModuleType
 from typing import Any
 from uuid import UUID
+from weakref import WeakSet
 
 from pydantic import BaseModel
 
@@ -25,7 +26,8 @@ _IMMUTABLE = (
 )  # fmt: skip
 _COPIED = (BaseModel, Mapping, Sequence, Set)
 _COPIED_MODULES = ("numpy", "pandas", "polars", "array", "collections")
-_reported: set[type] = set()
+#: Weak, as a class may refer to whatever surrounds it.
+_reported: WeakSet[type] = WeakSet()
 
 
 def copy_object(value: Any) -> Any:
@@ -43,7 +45,8 @@ def copy_object(value: Any) -> Any:
     if issubclass(kind, _IMMUTABLE):
         return value
     module = kind.__module__.partition(".")[0]
-    if issubclass(kind, _COPIED) or is_dataclass(value) or module in _COPIED_MODULES:
+    # the object itself is asked for nothing: its attributes may be anybody's code
+    if issubclass(kind, _COPIED) or is_dataclass(kind) or module in _COPIED_MODULES:
         try:
             return copy.deepcopy(value)
         except Exception:  # noqa: BLE001, S110 - a foreign __deepcopy__ may fail in any way; then it is shared

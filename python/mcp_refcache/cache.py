@@ -96,6 +96,12 @@ class RefCache:
             raise ValueError(f"resolve_requires must be 'execute' or 'read', not {resolve_requires!r}")
         if default_policy is not None:
             _check_policy("default_policy", default_policy)
+        _check_names("namespaces", namespaces)
+        _check_names("trusted_caches", trusted_caches)
+        _check_part("tokenizer", tokenizer, "count_tokens")
+        _check_part("measurer", measurer, "measure")
+        _check_part("preview_generator", preview_generator, "generate")
+        _check_part("permission_checker", permission_checker, "check")
         self.name = name
         self._backend = _make_backend(backend, max_size)
         self._task_backend = task_backend
@@ -109,7 +115,7 @@ class RefCache:
             name,
             backend=self._backend,
             default_policy=self._default_policy,
-            default_ttl=_seconds(default_ttl),
+            default_ttl=default_ttl,
             default_namespace=default_namespace,
             preview_config=self._preview_config,
             measurer=self._measurer_object,
@@ -136,6 +142,7 @@ class RefCache:
 
     @default_policy.setter
     def default_policy(self, policy: AccessPolicy) -> None:
+        _check_policy("default_policy", policy)
         self._core.set_default_policy(policy)
         self._default_policy = policy
 
@@ -146,7 +153,7 @@ class RefCache:
 
     @default_ttl.setter
     def default_ttl(self, ttl: Ttl) -> None:
-        self._core.set_default_ttl(_seconds(ttl))
+        self._core.set_default_ttl(ttl)
         self._default_ttl = ttl
 
     @property
@@ -464,9 +471,7 @@ def _make_backend(backend: Any, max_size: int | None) -> CacheBackend:
         return MemoryBackend(max_size)
     if isinstance(backend, str):
         raise ValueError(f"backend must be 'memory' or a backend object, not {backend!r}")
-    missing = [name for name in _BACKEND_METHODS if not callable(getattr(backend, name, None))]
-    if missing:
-        raise TypeError(f"backend must have the methods of CacheBackend; {type(backend).__name__} lacks {', '.join(missing)}")
+    _check_part("backend", backend, *_BACKEND_METHODS)
     if max_size is not None:
         if not isinstance(backend, MemoryBackend):
             raise TypeError("max_size limits the memory backend; give the limit to the backend itself")
@@ -476,7 +481,11 @@ def _make_backend(backend: Any, max_size: int | None) -> CacheBackend:
 
 def _make_preview_config(config: PreviewConfig | None, preview_length: int | None) -> PreviewConfig:
     if preview_length is None:
-        return config if config is not None else PreviewConfig()
+        if config is None:
+            return PreviewConfig()
+        if not hasattr(config, "max_size") or not hasattr(config, "default_strategy"):
+            raise TypeError(f"preview_config must be a PreviewConfig, not {type(config).__name__}")
+        return config
     if config is not None:
         raise TypeError("give preview_config or preview_length, not both")
     return PreviewConfig(size_mode=SizeMode.CHARACTER, max_size=preview_length)
@@ -490,8 +499,15 @@ def _declaration(item: str) -> tuple[str, Ttl, AccessPolicy | None]:
     return item, None, None
 
 
-def _seconds(ttl: Ttl) -> float | None:
-    return None if ttl is None or ttl is NEVER else ttl
+def _check_names(name: str, names: object) -> None:
+    if isinstance(names, str):
+        raise TypeError(f"{name} must be a list of names, not the str {names!r}")
+
+
+def _check_part(name: str, part: object, *methods: str) -> None:
+    missing = [method for method in methods if not callable(getattr(part, method, None))]
+    if part is not None and missing:
+        raise TypeError(f"{name} must have the methods {', '.join(methods)}; {type(part).__name__} lacks {', '.join(missing)}")
 
 
 def _check_policy(name: str, policy: object) -> None:

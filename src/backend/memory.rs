@@ -286,8 +286,7 @@ impl Store {
 
 impl Sweep for Store {
     fn sweep(&self) {
-        let now = self.clock.now();
-        drop(self.purge(now));
+        self.clock.at_now(&mut |now| drop(self.purge(now)));
     }
 }
 

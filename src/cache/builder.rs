@@ -157,11 +157,11 @@ impl Builder {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for a name that no reference could carry, a limit
-    /// of 0, a limit for a store that is not the default one, or a bad default TTL.
+    /// of 0, a limit for a store that is not the default one, a bad TTL, or an empty default namespace.
     pub fn build(self) -> Result<RefCache> {
         let name = CacheName::new(self.name)?;
         let settings = self.settings;
-        settings.lifetime(super::Ttl::Default, &settings.default_namespace)?;
+        settings.check()?;
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
         let backend = match (self.backend, self.max_entries) {
             (Some(_), Some(limit)) => {

@@ -22,8 +22,10 @@ use crate::reference::CacheName;
 
 pub use answer::{Answer, AnswerOptions};
 pub use builder::Builder;
+pub(crate) use lookup::not_found;
 pub use options::{Access, GetOptions, Reference, Response, SetOptions, Ttl};
 pub use resolution::{Resolution, ResolveOptions};
+pub(crate) use settings::checked_ttl;
 pub use settings::{NamespaceRule, PreviewConfig, ResolveRequires, Settings};
 
 /// A cache of results that agents hold by reference.

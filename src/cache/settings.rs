@@ -153,6 +153,9 @@ impl Settings {
     /// # Errors
     /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument), listing the declared ones.
     pub fn check_namespace(&self, namespace: &str) -> Result<()> {
+        if namespace.is_empty() {
+            return Err(Error::invalid("namespace must not be empty"));
+        }
         if self.declared.is_empty()
             || self
                 .declared
@@ -184,13 +187,28 @@ impl Settings {
             ttl => ttl,
         };
         match ttl {
-            Ttl::Seconds(seconds) if !seconds.is_finite() || seconds < 0.0 => Err(Error::invalid(
-                "ttl must be a finite number of seconds, 0 or greater, or NEVER",
-            )
-            .with("ttl", seconds)),
-            Ttl::Seconds(seconds) => Ok(Some(seconds)),
+            Ttl::Seconds(seconds) => checked_ttl("ttl", Some(seconds)),
             Ttl::Default | Ttl::Never => Ok(None),
         }
+    }
+
+    /// Refuses settings that no call could use.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for a TTL that is negative or not
+    /// finite, and for an empty default namespace.
+    pub(super) fn check(&self) -> Result<()> {
+        if self.default_namespace.is_empty() {
+            return Err(Error::invalid("default_namespace must not be empty"));
+        }
+        checked_ttl("default_ttl", self.default_ttl)?;
+        for rule in self.rules.iter().chain(&self.declared) {
+            if let Ttl::Seconds(seconds) = rule.ttl {
+                let name = format!("ttl of namespace '{}'", rule.pattern());
+                checked_ttl(&name, Some(seconds))?;
+            }
+        }
+        Ok(())
     }
 
     /// The policy of an entry: call, then namespace, then default.
@@ -205,6 +223,20 @@ impl Settings {
                     .find_map(|rule| rule.policy.clone())
             })
             .unwrap_or_else(|| Arc::clone(&self.default_policy))
+    }
+}
+
+/// Seconds that something may live; `None` = for ever.
+///
+/// # Errors
+/// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) if the number is negative or not finite.
+pub(crate) fn checked_ttl(name: &str, seconds: Option<f64>) -> Result<Option<f64>> {
+    match seconds {
+        Some(seconds) if !seconds.is_finite() || seconds < 0.0 => Err(Error::invalid(format!(
+            "{name} must be a finite number of seconds, 0 or greater, or NEVER"
+        ))
+        .with("ttl", seconds)),
+        seconds => Ok(seconds),
     }
 }
 

@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 use pyo3::{PyTraverseError, PyVisit};
 
+use super::arguments::{number, optional_text, readable, text};
 use super::clock::PythonClock;
 use super::entry::{self, Owner};
 use super::error::{from_py, to_py};
@@ -16,7 +17,7 @@ use crate::backend::{Backend, MemoryBackend, PutOptions, Scope, SimpleBackend};
 use crate::blocking::finish;
 use crate::clock::Clock;
 use crate::entry::Entry;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// Runs a backend's future on this thread, without the interpreter where it has to wait.
 pub(super) fn wait<F: Future<Output = Result<T>> + Send, T: Send>(
@@ -36,49 +37,63 @@ pub(super) struct MemoryStore {
 impl MemoryStore {
     #[new]
     #[pyo3(signature = (max_size = None))]
-    fn new(max_size: Option<i64>) -> PyResult<Self> {
-        let backend =
-            MemoryBackend::assembled(entries(max_size)?, Arc::new(PythonClock)).map_err(to_py)?;
+    fn new(max_size: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
+        let limit = number("max_size", 1, max_size)?;
+        let backend = MemoryBackend::assembled(limit, Arc::new(PythonClock)).map_err(to_py)?;
         Ok(Self { backend })
     }
 
     /// Sets the most entries to keep; None = no limit.
-    fn set_max_size(&self, max_size: Option<i64>) -> PyResult<()> {
-        self.backend.set_limit(entries(max_size)?).map_err(to_py)
+    fn set_max_size(&self, max_size: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+        let limit = number("max_size", 1, max_size)?;
+        self.backend.set_limit(limit).map_err(to_py)
     }
 
     /// The live entry with this key as a `CacheEntry`, or None.
-    fn get<'py>(&self, py: Python<'py>, key: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
+    fn get<'py>(
+        &self,
+        py: Python<'py>,
+        key: &Bound<'py, PyAny>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let Some(key) = readable("key", key)? else {
+            return Ok(None);
+        };
         let found = wait(py, self.backend.get(key, PythonClock.now()))?;
         found.map(|found| entry::to_python(py, &found)).transpose()
     }
 
     /// Stores a snapshot of a `CacheEntry`.
-    fn set(&self, py: Python<'_>, key: &str, entry: &Bound<'_, PyAny>) -> PyResult<()> {
+    fn set(
+        &self,
+        py: Python<'_>,
+        key: &Bound<'_, PyAny>,
+        entry: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        let key = text("key", key)?;
         let entry = Arc::new(entry::from_python(entry, Owner::Caller)?);
         wait(py, self.backend.put(key, entry, PutOptions::default()))
     }
 
     /// Removes an entry; whether it was there.
-    fn delete(&self, py: Python<'_>, key: &str) -> PyResult<bool> {
-        wait(py, self.backend.delete(key))
+    fn delete(&self, py: Python<'_>, key: &Bound<'_, PyAny>) -> PyResult<bool> {
+        match readable("key", key)? {
+            Some(key) => wait(py, self.backend.delete(key)),
+            None => Ok(false),
+        }
     }
 
     /// Whether a live entry has this key.
-    fn exists(&self, py: Python<'_>, key: &str) -> PyResult<bool> {
-        wait(py, self.backend.exists(key, PythonClock.now()))
+    fn exists(&self, py: Python<'_>, key: &Bound<'_, PyAny>) -> PyResult<bool> {
+        match readable("key", key)? {
+            Some(key) => wait(py, self.backend.exists(key, PythonClock.now())),
+            None => Ok(false),
+        }
     }
 
     /// Removes the entries of a namespace, or all; how many.
     #[pyo3(signature = (namespace = None))]
-    fn clear(&self, py: Python<'_>, namespace: Option<&str>) -> PyResult<usize> {
-        wait(
-            py,
-            self.backend.clear(Scope {
-                cache: None,
-                namespace,
-            }),
-        )
+    fn clear(&self, py: Python<'_>, namespace: Option<&Bound<'_, PyAny>>) -> PyResult<usize> {
+        wait(py, self.backend.clear(scope(namespace)?))
     }
 
     /// Keys of the live entries of a namespace, or of all.
@@ -86,18 +101,10 @@ impl MemoryStore {
     fn keys<'py>(
         &self,
         py: Python<'py>,
-        namespace: Option<&str>,
+        namespace: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Vec<Bound<'py, PyString>>> {
-        let keys = wait(
-            py,
-            self.backend.keys(
-                Scope {
-                    cache: None,
-                    namespace,
-                },
-                PythonClock.now(),
-            ),
-        )?;
+        let scope = scope(namespace)?;
+        let keys = wait(py, self.backend.keys(scope, PythonClock.now()))?;
         Ok(keys.iter().map(|key| PyString::new(py, key)).collect())
     }
 
@@ -132,15 +139,13 @@ impl MemoryStore {
     }
 }
 
-/// A limit as callers give it; what is below 0 is as wrong as 0.
-fn entries(max_size: Option<i64>) -> PyResult<Option<usize>> {
-    let wrong = |given: i64| {
-        Error::invalid("max_size must be 1 entry or more, or None for no limit")
-            .with("max_size", given)
-    };
-    max_size
-        .map(|given| usize::try_from(given).map_err(|_| to_py(wrong(given))))
-        .transpose()
+/// The entries of a namespace, or all.
+fn scope<'a>(namespace: Option<&'a Bound<'_, PyAny>>) -> PyResult<Scope<'a>> {
+    let namespace = optional_text("namespace", namespace)?;
+    Ok(Scope {
+        cache: None,
+        namespace,
+    })
 }
 
 /// A backend written in Python: six methods over `CacheEntry` objects.

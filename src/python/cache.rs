@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use parking_lot::RwLock;
-use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 use pyo3::{PyTraverseError, PyVisit};
 
 use super::access::{PyActor, PyPolicy, checker_from_python};
+use super::arguments::{self, number, optional_text, readable, shown, text};
 use super::backend::{MemoryStore, PyBackend, wait};
 use super::clock::PythonClock;
 use super::error::to_py;
@@ -19,7 +19,7 @@ use super::{decode, entry, measure, preview};
 use crate::backend::{Backend, KeyIndexed};
 use crate::cache::{
     Access, Answer, AnswerOptions, GetOptions, NamespaceRule, PreviewConfig, RefCache, Reference,
-    ResolveRequires, SetOptions, Ttl,
+    ResolveRequires, SetOptions, Ttl, checked_ttl, not_found,
 };
 use crate::entry::Entry;
 use crate::error::Result;
@@ -51,22 +51,6 @@ type Stored<'py> = (
     Option<usize>,
     Option<usize>,
 );
-
-/// A TTL as callers give it: None, seconds or NEVER.
-fn ttl(given: &Bound<'_, PyAny>) -> PyResult<Ttl> {
-    if given.is_none() {
-        return Ok(Ttl::Default);
-    }
-    if given.is_instance_of::<Never>() {
-        return Ok(Ttl::Never);
-    }
-    given.extract().map(Ttl::Seconds).map_err(|_| {
-        let kind = given.get_type();
-        PyTypeError::new_err(format!(
-            "ttl must be a number of seconds, NEVER or None, not {kind}"
-        ))
-    })
-}
 
 /// The native half of a `RefCache`: storage, permissions, previews.
 #[pyclass(frozen, module = "mcp_refcache._core")]
@@ -101,11 +85,11 @@ impl Cache {
         reason = "called by one constructor, by keyword"
     )]
     fn new(
-        name: &str,
+        name: &Bound<'_, PyAny>,
         backend: &Bound<'_, PyAny>,
         default_policy: &Bound<'_, PyAny>,
-        default_ttl: Option<f64>,
-        default_namespace: &str,
+        default_ttl: &Bound<'_, PyAny>,
+        default_namespace: &Bound<'_, PyAny>,
         preview_config: &Bound<'_, PyAny>,
         measurer: &Bound<'_, PyAny>,
         checker: &Bound<'_, PyAny>,
@@ -119,12 +103,12 @@ impl Cache {
         let (native_measurer, measurer_hook) = measure::from_python(measurer)?;
         let (native_checker, checker_hook) = checker_from_python(checker)?;
         let native_policy = Arc::new(PyPolicy::new(default_policy));
-        let mut builder = RefCache::builder(name)
+        let mut builder = RefCache::builder(text("name", name)?)
             .shared_backend(native_backend)
             .clock(Arc::new(PythonClock))
             .default_policy(Arc::clone(&native_policy) as _)
-            .default_ttl(default_ttl)
-            .default_namespace(default_namespace)
+            .default_ttl(self::default_ttl(default_ttl)?)
+            .default_namespace(text("default_namespace", default_namespace)?)
             .preview(config(preview_config)?)
             .measurer(native_measurer)
             .checker(native_checker)
@@ -211,9 +195,11 @@ impl Cache {
         drop(former);
     }
 
-    /// Exchanges the default TTL; None = never expires.
-    fn set_default_ttl(&self, seconds: Option<f64>) {
+    /// Exchanges the default TTL; None or NEVER = never expires.
+    fn set_default_ttl(&self, seconds: &Bound<'_, PyAny>) -> PyResult<()> {
+        let seconds = checked_ttl("default_ttl", default_ttl(seconds)?).map_err(to_py)?;
         self.exchange(|parts| parts.settings.default_ttl = seconds);
+        Ok(())
     }
 
     /// Stores a value. Gives `ref_id, namespace, created_at, expires_at, total_items, total_size`.
@@ -227,24 +213,25 @@ impl Cache {
     fn set<'py>(
         &self,
         py: Python<'py>,
-        key: &str,
+        key: &Bound<'py, PyAny>,
         value: &Bound<'py, PyAny>,
-        namespace: Option<&str>,
+        namespace: Option<&Bound<'py, PyAny>>,
         policy: Option<&Bound<'py, PyAny>>,
         ttl: Option<&Bound<'py, PyAny>>,
-        tool_name: Option<&str>,
+        tool_name: Option<&Bound<'py, PyAny>>,
         actor: Option<&Bound<'py, PyAny>>,
         max_size: Option<usize>,
         strategy: Option<&str>,
         bound: bool,
         any: bool,
     ) -> PyResult<Stored<'py>> {
+        let key = text("key", key)?;
         let actor = actor.map(PyActor::new).transpose()?;
         let options = SetOptions {
-            namespace,
+            namespace: optional_text("namespace", namespace)?,
             policy: policy.map(|policy| Arc::new(PyPolicy::new(policy)) as _),
-            ttl: ttl.map_or(Ok(Ttl::Default), self::ttl)?,
-            tool_name,
+            ttl: ttl.map_or(Ok(Ttl::Default), |ttl| arguments::ttl("ttl", ttl))?,
+            tool_name: optional_text("tool_name", tool_name)?,
             actor: actor.as_ref().map(|actor| actor as _),
             max_size,
             strategy: strategy
@@ -287,18 +274,19 @@ impl Cache {
     fn get<'py>(
         &self,
         py: Python<'py>,
-        ref_id: &str,
+        ref_id: &Bound<'py, PyAny>,
         actor: &Bound<'py, PyAny>,
-        page: Option<i64>,
-        page_size: Option<i64>,
-        max_size: Option<i64>,
+        page: Option<&Bound<'py, PyAny>>,
+        page_size: Option<&Bound<'py, PyAny>>,
+        max_size: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyDict>> {
         let core = self.configured(py)?;
+        let ref_id = known(ref_id)?;
         let actor = PyActor::new(actor)?;
         let mut options = GetOptions {
-            page: preview::number("page", page).map_err(to_py)?,
-            page_size: preview::number("page_size", page_size).map_err(to_py)?,
-            max_size: max_size.map(size).transpose()?,
+            page: number("page", 1, page)?,
+            page_size: number("page_size", 1, page_size)?,
+            max_size: number("max_size", 0, max_size)?,
             ..GetOptions::default()
         };
         let (ref_id, entry) = wait(py, core.fetch(ref_id, &actor, Access::Read))?;
@@ -334,10 +322,11 @@ impl Cache {
     fn resolve<'py>(
         &self,
         py: Python<'py>,
-        ref_id: &str,
+        ref_id: &Bound<'py, PyAny>,
         actor: &Bound<'py, PyAny>,
         r#use: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
+        let ref_id = known(ref_id)?;
         let actor = PyActor::new(actor)?;
         let access = if r#use { Access::Use } else { Access::Read };
         let (_, entry) = wait(py, self.core().fetch(ref_id, &actor, access))?;
@@ -349,10 +338,13 @@ impl Cache {
     fn delete(
         &self,
         py: Python<'_>,
-        ref_id: &str,
+        ref_id: &Bound<'_, PyAny>,
         actor: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<bool> {
         let actor = actor.map(PyActor::new).transpose()?;
+        let Some(ref_id) = readable("ref_id", ref_id)? else {
+            return Ok(false);
+        };
         wait(
             py,
             self.core()
@@ -361,8 +353,11 @@ impl Cache {
     }
 
     /// Whether a live entry has this reference or key.
-    fn exists(&self, py: Python<'_>, ref_id: &str) -> PyResult<bool> {
-        wait(py, self.core().exists(ref_id))
+    fn exists(&self, py: Python<'_>, ref_id: &Bound<'_, PyAny>) -> PyResult<bool> {
+        match readable("ref_id", ref_id)? {
+            Some(ref_id) => wait(py, self.core().exists(ref_id)),
+            None => Ok(false),
+        }
     }
 
     /// Removes entries of this cache; how many.
@@ -370,9 +365,10 @@ impl Cache {
     fn clear(
         &self,
         py: Python<'_>,
-        namespace: Option<&str>,
+        namespace: Option<&Bound<'_, PyAny>>,
         actor: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<usize> {
+        let namespace = optional_text("namespace", namespace)?;
         let actor = actor.map(PyActor::new).transpose()?;
         wait(
             py,
@@ -528,9 +524,16 @@ impl Cache {
             .into_iter()
             .flatten()
             .try_for_each(|hook| hook.traverse(&visit))?;
-        parts.default_policy.traverse(&visit)
+        // entries may hold it, too, and outlive the cache in a store of several caches
+        match Arc::strong_count(&parts.default_policy) {
+            OWN_HOLDERS => parts.default_policy.traverse(&visit),
+            _ => Ok(()),
+        }
     }
 }
+
+/// Who holds the default policy of a cache whose entries do not: the cache here and its core.
+const OWN_HOLDERS: usize = 2;
 
 /// Fields of a response, and the attributes of a user's `PreviewResult` that fill them.
 const FOREIGN_FIELDS: [(&str, &str); 7] = [
@@ -665,16 +668,25 @@ fn config(preview_config: &Bound<'_, PyAny>) -> PyResult<PreviewConfig> {
 fn rule(
     (pattern, given_ttl, policy): &(String, Bound<'_, PyAny>, Option<Bound<'_, PyAny>>),
 ) -> PyResult<NamespaceRule> {
-    let rule = NamespaceRule::new(pattern).ttl(ttl(given_ttl)?);
+    let given_ttl = arguments::ttl(&format!("ttl of namespace '{pattern}'"), given_ttl)?;
+    let rule = NamespaceRule::new(pattern).ttl(given_ttl);
     Ok(match policy {
         Some(policy) => rule.policy(Arc::new(PyPolicy::new(policy))),
         None => rule,
     })
 }
 
-fn size(given: i64) -> PyResult<usize> {
-    usize::try_from(given).map_err(|_| {
-        to_py(crate::Error::invalid("max_size must be 0 or greater").with("max_size", given))
+/// A text that may be a reference or a key; nothing is stored under one with lone surrogates.
+fn known<'a>(ref_id: &'a Bound<'_, PyAny>) -> PyResult<&'a str> {
+    readable("ref_id", ref_id)?
+        .ok_or_else(|| to_py(not_found(shown(ref_id).trim_matches(['\'', '"']))))
+}
+
+/// Seconds that entries live by default; `None` = for ever.
+fn default_ttl(given: &Bound<'_, PyAny>) -> PyResult<Option<f64>> {
+    Ok(match arguments::ttl("default_ttl", given)? {
+        Ttl::Seconds(seconds) => Some(seconds),
+        Ttl::Default | Ttl::Never => None,
     })
 }
 

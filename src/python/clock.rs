@@ -18,6 +18,10 @@ impl Clock for PythonClock {
             .flatten()
             .unwrap_or_else(|| SystemClock.now())
     }
+
+    fn at_now(&self, work: &mut dyn FnMut(Timestamp)) {
+        Python::try_attach(|py| work(ask(py).unwrap_or_else(|_| SystemClock.now())));
+    }
 }
 
 fn ask(py: Python<'_>) -> PyResult<Timestamp> {

@@ -9,7 +9,9 @@ use pyo3::types::{PyDict, PyType};
 use pyo3::{PyTraverseError, PyVisit};
 
 use super::access::PyPolicy;
+use super::arguments::{text, wrong_type};
 use super::snapshot::{self, Keep, Snapshot};
+use crate::clock::Timestamp;
 use crate::entry::{Details, Entry};
 use crate::preview::PreviewStrategy;
 use crate::value::Value;
@@ -71,24 +73,36 @@ pub(super) enum Owner {
 /// An entry from a `CacheEntry` (or anything with its attributes).
 pub(super) fn from_python(entry: &Bound<'_, PyAny>, owner: Owner) -> PyResult<Entry> {
     let py = entry.py();
-    let details = details(&entry.getattr(intern!(py, "metadata"))?, owner)?;
-    let value = entry.getattr(intern!(py, "value"))?;
+    let field = |name| {
+        let value = entry.getattr_opt(name)?;
+        value.ok_or_else(|| wrong_type("entry", "a CacheEntry", entry))
+    };
+    let details = details(&field(intern!(py, "metadata"))?, owner)?;
+    let value = field(intern!(py, "value"))?;
     let value = match owner {
         Owner::Caller => Snapshot::take_any(&value, Keep::Copy)?,
         Owner::Store => Snapshot::borrowed(&value, details.total_size),
     };
-    let namespace: String = entry.getattr(intern!(py, "namespace"))?.extract()?;
-    let policy = Arc::new(PyPolicy::new(&entry.getattr(intern!(py, "policy"))?));
-    let created_at = entry.getattr(intern!(py, "created_at"))?.extract()?;
-    let expires_at = entry.getattr(intern!(py, "expires_at"))?.extract()?;
+    let namespace = field(intern!(py, "namespace"))?;
+    let policy = Arc::new(PyPolicy::new(&field(intern!(py, "policy"))?));
+    let created_at = field(intern!(py, "created_at"))?;
+    let expires_at = field(intern!(py, "expires_at"))?;
     Ok(Entry::new(
         Value::Foreign(Arc::new(value)),
-        namespace.into(),
+        text("namespace", &namespace)?.into(),
         policy,
-        created_at,
-        expires_at,
+        seconds("created_at", &created_at)?,
+        (!expires_at.is_none())
+            .then(|| seconds("expires_at", &expires_at))
+            .transpose()?,
         details,
     ))
+}
+
+/// A moment in seconds since 1970.
+fn seconds(name: &str, given: &Bound<'_, PyAny>) -> PyResult<Timestamp> {
+    let seconds = given.extract();
+    seconds.map_err(|_| wrong_type(name, "seconds since 1970", given))
 }
 
 /// Details from metadata; what is missing or of another type is not known.

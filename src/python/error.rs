@@ -1,6 +1,8 @@
 //! Errors across the border: Rust kinds become Python classes, Python exceptions pass through.
 
-use pyo3::exceptions::{PyKeyError, PyPermissionError, PyRuntimeError, PyTypeError, PyValueError};
+use pyo3::exceptions::{
+    PyException, PyKeyError, PyPermissionError, PyRuntimeError, PyTypeError, PyValueError,
+};
 use pyo3::prelude::*;
 
 use crate::error::{Error, ErrorKind};
@@ -37,4 +39,9 @@ pub(super) fn from_py(raised: PyErr) -> Error {
         ErrorKind::Hook
     };
     Error::new(kind, "code of the user failed").caused_by(raised)
+}
+
+/// Whether an exception is no answer but an order to stop (`KeyboardInterrupt`, `SystemExit`).
+pub(super) fn is_exit(py: Python<'_>, raised: &PyErr) -> bool {
+    !raised.is_instance_of::<PyException>(py)
 }

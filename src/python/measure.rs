@@ -51,10 +51,14 @@ pub(super) struct Encoding(&'static Bpe);
 
 #[pymethods]
 impl Encoding {
-    /// The vocabulary of a model; `cl100k_base` for models without a built-in one.
+    /// The vocabulary of this name or of a model; `cl100k_base` for models without a built-in one.
     #[staticmethod]
     fn for_model(model: &str) -> Self {
-        Self(encoding_for_model(model).unwrap_or_else(Bpe::cl100k_base))
+        let known = match model {
+            "o200k_base" => Some(Bpe::o200k_base()),
+            model => encoding_for_model(model),
+        };
+        Self(known.unwrap_or_else(Bpe::cl100k_base))
     }
 
     /// Its name.

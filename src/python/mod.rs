@@ -1,6 +1,7 @@
 //! The Python module `mcp_refcache._core`: the only place that knows PyO3.
 
 mod access;
+mod arguments;
 mod backend;
 mod cache;
 mod clock;

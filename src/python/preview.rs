@@ -5,11 +5,11 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
+use super::arguments::number;
 use super::copy::Objects;
 use super::error::to_py;
 use super::snapshot::to_document;
 use super::{decode, measure, walk};
-use crate::error::{Error, Result};
 use crate::preview::{PreviewRequest, PreviewResult, PreviewStrategy, default_generator};
 use crate::value::Kind;
 
@@ -34,16 +34,14 @@ pub(super) fn generate<'py>(
     value: &Bound<'py, PyAny>,
     max_size: i64,
     measurer: &Bound<'py, PyAny>,
-    page: Option<i64>,
-    page_size: Option<i64>,
+    page: Option<&Bound<'py, PyAny>>,
+    page_size: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Fields<'py>> {
     let strategy: PreviewStrategy = strategy.parse().map_err(to_py)?;
     let document = Arc::new(to_document(walk::walk(value)?, Objects::share).map_err(to_py)?);
     let (measurer, _) = measure::from_python(measurer)?;
-    let (page, page_size) = (
-        number("page", page).map_err(to_py)?,
-        number("page_size", page_size).map_err(to_py)?,
-    );
+    let page = number("page", 1, page)?;
+    let page_size = number("page_size", 1, page_size)?;
     let request = PreviewRequest {
         document: &document,
         max_size: max_size.max(0) as usize,
@@ -64,17 +62,6 @@ pub(super) fn generate<'py>(
         decode::excerpt(py, &result.excerpt)?
     };
     Ok(fields(preview, &result))
-}
-
-/// A page number or page size as callers give it: from 1 on.
-pub(super) fn number(name: &'static str, given: Option<i64>) -> Result<Option<usize>> {
-    match given {
-        None => Ok(None),
-        Some(given) => match usize::try_from(given) {
-            Ok(number) if number > 0 => Ok(Some(number)),
-            _ => Err(Error::invalid(format!("{name} must be 1 or greater")).with(name, given)),
-        },
-    }
 }
 
 /// A result with its preview as a Python object.

@@ -75,9 +75,12 @@ impl Snapshot {
 
     /// A snapshot of any value at all: what has no JSON text is kept as it is and shown as its `str()`.
     pub(super) fn take_any(value: &Bound<'_, PyAny>, keep: Keep) -> PyResult<Self> {
-        Self::take(value, keep).or_else(|_| {
+        Self::take(value, keep).or_else(|error| {
+            if error::is_exit(value.py(), &error) {
+                return Err(error);
+            }
             let document =
-                Arc::new(to_document(walk::opaque(value), Objects::share).map_err(error::to_py)?);
+                Arc::new(to_document(walk::opaque(value)?, Objects::share).map_err(error::to_py)?);
             let form = Form::Opaque(value.clone().unbind(), document);
             Ok(Self {
                 form,
@@ -133,12 +136,8 @@ impl ForeignValue for Snapshot {
     fn document(&self) -> Result<Arc<Document>> {
         match &self.form {
             Form::Document(document) | Form::Opaque(_, document) => Ok(Arc::clone(document)),
-            Form::Copied(value) => Python::attach(|py| {
-                to_document(walk_any(value.bind(py)), Objects::adopt).map(Arc::new)
-            }),
-            Form::Shared(value) => Python::attach(|py| {
-                to_document(walk_any(value.bind(py)), Objects::share).map(Arc::new)
-            }),
+            Form::Copied(value) => document_of(value, Objects::adopt),
+            Form::Shared(value) => document_of(value, Objects::share),
         }
     }
 
@@ -155,9 +154,16 @@ impl ForeignValue for Snapshot {
     }
 }
 
-/// The text of a value that had one when it was stored; it may have been changed behind our back since.
-fn walk_any(value: &Bound<'_, PyAny>) -> Walked {
-    walk::walk(value).unwrap_or_else(|_| walk::opaque(value))
+/// The document of a value that had text when it was stored; it may have been changed behind our back since.
+fn document_of(value: &Py<PyAny>, objects: fn(Vec<Py<PyAny>>) -> Objects) -> Result<Arc<Document>> {
+    let walked = Python::attach(|py| {
+        let value = value.bind(py);
+        walk::walk(value).or_else(|error| match error::is_exit(py, &error) {
+            true => Err(error),
+            false => walk::opaque(value),
+        })
+    });
+    to_document(walked.map_err(error::from_py)?, objects).map(Arc::new)
 }
 
 /// What was walked as a document that holds on to its objects.

@@ -8,10 +8,11 @@
 use std::ptr;
 
 use pyo3::exceptions::{PyRecursionError, PyRuntimeError, PyTypeError, PyValueError};
-use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
+use pyo3::{ffi, intern};
 
+use super::error::is_exit;
 use crate::value::{KeyType, Note, Notes, write};
 
 /// Deepest nesting of a value.
@@ -47,8 +48,13 @@ pub(super) fn walk(value: &Bound<'_, PyAny>) -> PyResult<Walked> {
 }
 
 /// The text of a value that has none: a JSON string of its `str()`, noted as opaque.
-pub(super) fn opaque(value: &Bound<'_, PyAny>) -> Walked {
-    let described = value.str().or_else(|_| value.get_type().qualname());
+///
+/// Raises only what is no answer (`KeyboardInterrupt`): without a `str()` the type's name has to do.
+pub(super) fn opaque(value: &Bound<'_, PyAny>) -> PyResult<Walked> {
+    let described = match value.str() {
+        Err(error) if is_exit(value.py(), &error) => return Err(error),
+        described => described.or_else(|_| value.get_type().qualname()),
+    };
     let mut text = String::new();
     if described
         .and_then(|described| string(&described, &mut text))
@@ -59,11 +65,11 @@ pub(super) fn opaque(value: &Bound<'_, PyAny>) -> Walked {
     }
     let mut notes = Notes::default();
     notes.push(0, Note::Opaque(0));
-    Walked {
+    Ok(Walked {
         text,
         notes,
         objects: vec![value.clone().unbind()],
-    }
+    })
 }
 
 struct Walker {
@@ -120,12 +126,9 @@ impl Walker {
             self.walked.notes.push(at, json);
             write::float(value.value(), &mut self.walked.text);
             Ok(())
-        } else if value.is_instance_of::<PyDict>() {
+        } else if let Ok(value) = value.cast::<PyDict>() {
             self.walked.notes.push(at, json);
-            // a subclass may keep another order than its storage
-            let plain = PyDict::new(value.py());
-            plain.update(value.cast::<PyDict>()?.as_mapping())?;
-            self.dict(&plain)
+            self.items(value)
         } else if let Ok(value) = value.cast::<PyList>() {
             self.walked.notes.push(at, json);
             self.list(value)
@@ -204,6 +207,28 @@ impl Walker {
                 return Err(PyRuntimeError::new_err(
                     "dictionary changed size while it was read",
                 ));
+            }
+        }
+        self.walked.text.push('}');
+        self.path.pop();
+        Ok(())
+    }
+
+    /// What an instance of a subclass of dict shows as its items, which need not be what it holds.
+    fn items(&mut self, dict: &Bound<'_, PyDict>) -> PyResult<()> {
+        self.enter(dict)?;
+        self.walked.text.push('{');
+        // as the json module does: an empty one is not asked
+        if !dict.is_empty() {
+            let items = dict.call_method0(intern!(dict.py(), "items"))?;
+            for (i, item) in items.try_iter()?.enumerate() {
+                if i > 0 {
+                    self.walked.text.push_str(", ");
+                }
+                let (key, value) = item?.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>()?;
+                self.key(&key)?;
+                self.walked.text.push_str(": ");
+                self.value(&value)?;
             }
         }
         self.walked.text.push('}');
