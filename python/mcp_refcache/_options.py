@@ -42,8 +42,9 @@ class Options:
         if self.resolve_refs not in (True, False, "shallow"):
             raise ValueError(f"resolve_refs must be True, False or 'shallow', not {self.resolve_refs!r}")
         AsyncResponseFormat(self.async_response_format)
-        if self.preview_type is not None:
-            PreviewStrategy(self.preview_type)
+        strategies = [strategy.value for strategy in PreviewStrategy]
+        if self.preview_type is not None and self.preview_type not in strategies:
+            raise ValueError(f"preview_type must be one of {strategies}, not {self.preview_type!r}")
 
     @property
     def is_scoped(self) -> bool:
