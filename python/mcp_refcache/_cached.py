@@ -5,7 +5,6 @@ import inspect
 import logging
 import types
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from mcp_refcache._caller import aread_caller, read_caller
@@ -163,7 +162,4 @@ def _dress(wrapper: Any, function: Any, plan: Plan) -> Any:
     described = function if is_plain else plain_function(function)
     unit = "characters" if plan.cache.preview_config.size_mode == SizeMode.CHARACTER else "tokens"
     wrapper.__doc__ = document(described.__doc__, caching_docs(plan.options.max_size, unit))
-    if is_plain:
-        with suppress(AttributeError, TypeError):  # a docstring that cannot be written
-            function.__doc__ = wrapper.__doc__
     return wrapper
