@@ -27,7 +27,7 @@ _IMMUTABLE = (
 _COPIED = (BaseModel, Mapping, Sequence, Set)
 _COPIED_MODULES = ("numpy", "pandas", "polars", "array", "collections")
 #: Weak, as a class may refer to whatever surrounds it.
-_reported: WeakSet[type] = WeakSet()
+_reported: set[str] = set()
 
 
 def copy_object(value: Any) -> Any:
