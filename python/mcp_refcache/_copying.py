@@ -12,7 +12,7 @@ from enum import Enum
 from fractions import Fraction
 from pathlib import PurePath
 from types import FunctionType, ModuleType
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 from weakref import WeakSet
 
@@ -27,7 +27,7 @@ _IMMUTABLE = (
 _COPIED = (BaseModel, Mapping, Sequence, Set)
 _COPIED_MODULES = ("numpy", "pandas", "polars", "array", "collections")
 #: Weak, as a class may refer to whatever surrounds it.
-_reported: WeakSet[type] = WeakSet()
+_reported: WeakSet[type[Any]] = WeakSet()
 
 
 def copy_object(value: Any) -> Any:
@@ -51,11 +51,11 @@ def copy_object(value: Any) -> Any:
             return copy.deepcopy(value)
         except Exception:  # noqa: S110 - a foreign __deepcopy__ may fail in any way; then it is shared
             pass
-    _report(cast("type", type(value)))
+    _report(type(value))
     return value
 
 
-def _report(kind: type) -> None:
+def _report(kind: type[Any]) -> None:
     if kind not in _reported:
         _reported.add(kind)
         logger.warning(
