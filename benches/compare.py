@@ -57,12 +57,20 @@ def main() -> None:
                 "goal": GOALS.get(name),
             }
         )
-    print(f"{'sizes in characters; us per call':<44}{'original':>12}{'ours':>10}{'ratio':>9}{'goal':>8}   spread")
+    print(
+        f"{'sizes in characters; us per call':<44}{'original':>12}{'ours':>10}{'ratio':>9}{'goal':>8}   spread"
+    )
     for row in table:
         goal = f"{row['goal']:>8,}" if row["goal"] else f"{'-':>8}"
         spread = f"{row['spread'][0]:,.1f} - {row['spread'][1]:,.1f}"
-        print(f"{row['row']:<44}{row['original_us']:>12,.1f}{row['ours_us']:>10,.1f}{row['ratio']:>9,.1f}{goal}   {spread}")
-    versions = {"original": rounds[0][0]["version"], "ours": rounds[0][1]["version"], "python": platform.python_version()}
+        print(
+            f"{row['row']:<44}{row['original_us']:>12,.1f}{row['ours_us']:>10,.1f}{row['ratio']:>9,.1f}{goal}   {spread}"
+        )
+    versions = {
+        "original": rounds[0][0]["version"],
+        "ours": rounds[0][1]["version"],
+        "python": platform.python_version(),
+    }
     kept = {"machine": platform.machine(), "system": platform.system(), "versions": versions, "rows": table}
     (HERE / "results" / "latest.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
 

@@ -14,7 +14,9 @@ from itertools import count
 
 from mcp_refcache import PreviewConfig, RefCache, __version__
 
-ROWS = [{"id": i, "name": f"user {i}", "email": f"user{i}@example.com", "score": i * 1.37} for i in range(10_000)]
+ROWS = [
+    {"id": i, "name": f"user {i}", "email": f"user{i}@example.com", "score": i * 1.37} for i in range(10_000)
+]
 SMALL = {"id": 1, "rows": [{"a": i, "b": f"text {i}"} for i in range(30)]}
 
 
@@ -51,7 +53,9 @@ def main() -> None:
         "miss, 1 KB": median(lambda: row(next(numbers)), 300),
         "get(page=p), each for the first time": median(lambda: cache.get(large, page=next(pages)), 3),
         "get(page=p), again": median(lambda: cache.get(large, page=7), 3),
-        "get(max_size=s), each for the first time": median(lambda: cache.get(large, max_size=500 + next(numbers)), 3),
+        "get(max_size=s), each for the first time": median(
+            lambda: cache.get(large, max_size=500 + next(numbers)), 3
+        ),
         "set, 1 KB": median(lambda: cache.set("small", SMALL), 300),
         "resolve, 1 KB": median(lambda: cache.resolve(small), 300),
         "get, 1 KB": median(lambda: cache.get(small), 300),

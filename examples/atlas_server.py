@@ -61,7 +61,10 @@ def count_by_timezone(cities: list[dict]) -> dict[str, int]:
 @cache.cached(policy=POLICY_EXECUTE_ONLY)
 def list_shelters() -> list[dict]:
     """List the confidential shelters of an aid organisation: to be used, not to be seen."""
-    return [{"city": city["name"], "country": city["country"], "beds": 10 + i % 90} for i, city in enumerate(CITIES[::50])]
+    return [
+        {"city": city["name"], "country": city["country"], "beds": 10 + i % 90}
+        for i, city in enumerate(CITIES[::50])
+    ]
 
 
 @mcp.tool

@@ -69,17 +69,27 @@ async def main() -> None:
         cities = await call("list_cities()", "list_cities")
         ref, size = cities["ref_id"], cities["original_size"]
         again = await call("list_cities() again: a hit", "list_cities")
-        page = await call("get_cached_result(ref, page=2, page_size=5)", "get_cached_result", ref_id=ref, page=2, page_size=5)
+        page = await call(
+            "get_cached_result(ref, page=2, page_size=5)",
+            "get_cached_result",
+            ref_id=ref,
+            page=2,
+            page_size=5,
+        )
         counts = await call("count_by_timezone(cities=ref)", "count_by_timezone", size, cities=ref)
         countries = await call("describe_countries(), summarised", "describe_countries")
         shelters = await call("list_shelters(): to be used, not seen", "list_shelters")
-        beds = await call("count_beds(ref, country='DE')", "count_beds", shelters=shelters["ref_id"], country="DE")
+        beds = await call(
+            "count_beds(ref, country='DE')", "count_beds", shelters=shelters["ref_id"], country="DE"
+        )
         table.total()
 
         print("what the agent saw")
         show(f"list_cities(): {cities['total_items']:,} cities as {ref}", cities["preview"])
         show(f"get_cached_result: page 2 of {page['total_pages']:,}", page["preview"])
-        show("count_by_timezone(ref): the server put the cities in the place of the reference", counts["value"])
+        show(
+            "count_by_timezone(ref): the server put the cities in the place of the reference", counts["value"]
+        )
         show("describe_countries(): the shape of 2 MB", countries["preview"], 8)
         show("list_shelters(): nothing of the value", {key: shelters[key] for key in ("preview", "message")})
         show("count_beds(ref, 'DE'): computed from what the agent never saw", beds["value"])

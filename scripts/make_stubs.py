@@ -27,7 +27,17 @@ __all__ = [{names}]
 def generated() -> str:
     """Return the stub that belongs to the sources."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [BIN / "maturin", "generate-stubs", "-q", "--features", "stubs", "--profile", "dev", "-o", folder]
+        command = [
+            BIN / "maturin",
+            "generate-stubs",
+            "-q",
+            "--features",
+            "stubs",
+            "--profile",
+            "dev",
+            "-o",
+            folder,
+        ]
         subprocess.run([str(part) for part in command], cwd=ROOT, check=True)
         text = next(Path(folder).rglob("_core.pyi")).read_text(encoding="utf-8")
         text = re.sub(r"-> dict\b(?!\[)", "-> dict[str, Any]", text)

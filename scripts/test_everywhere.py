@@ -37,9 +37,16 @@ def run(*command: str | Path, cwd: Path = ROOT) -> None:
 
 def interpreter(version: str) -> Path | None:
     """Find an interpreter of a version that works."""
-    candidates = [shutil.which(f"python{version}"), *sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))]
+    candidates = [
+        shutil.which(f"python{version}"),
+        *sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python")),
+    ]
     for candidate in filter(None, candidates):
-        asked = subprocess.run([str(candidate), "-c", "import sys; print('%d.%d' % sys.version_info[:2])"], capture_output=True, text=True)
+        asked = subprocess.run(
+            [str(candidate), "-c", "import sys; print('%d.%d' % sys.version_info[:2])"],
+            capture_output=True,
+            text=True,
+        )
         if asked.stdout.strip() == version:
             return Path(candidate)
     return None

@@ -159,6 +159,7 @@ impl Views {
             .map(|(_, view)| Arc::clone(view))
     }
 
+    #[cfg(feature = "python")]
     pub(crate) fn is_empty(&self) -> bool {
         self.0.lock().is_empty()
     }

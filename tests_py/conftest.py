@@ -8,7 +8,9 @@ import pytest
 from mcp_refcache import PreviewConfig, RefCache
 
 # how long an example takes says more about the machine than about the code
-hypothesis.settings.register_profile("laws", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.register_profile(
+    "laws", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.load_profile("laws")
 
 

@@ -14,7 +14,7 @@ class Color(IntEnum):
     GREEN = 2
 
 
-class Word(str, Enum):  # noqa: UP042 - StrEnum is younger than Python 3.10
+class Word(str, Enum):
     YES = "ja"
     NO = "n\u00e4"
 

@@ -6,8 +6,9 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mcp_refcache.access import Actor, ActorType, DefaultActor, Delegate, resolve_actor
 from pydantic import ValidationError
+
+from mcp_refcache.access import Actor, ActorType, DefaultActor, Delegate, resolve_actor
 
 
 def test_types_are_texts():

@@ -131,7 +131,9 @@ def test_a_namespace_of_an_identity_is_not_the_servers_to_use(cache: RefCache, a
     ids=str,
 )  # fmt: skip
 @pytest.mark.parametrize("size", [1, 1000], ids=["small", "large"])
-def test_a_hit_is_never_somebody_elses_result(cache: RefCache, act: Act, options: dict[str, Any], size: int) -> None:
+def test_a_hit_is_never_somebody_elses_result(
+    cache: RefCache, act: Act, options: dict[str, Any], size: int
+) -> None:
     @cache.cached(**options)
     def balance(account: str) -> list[str]:
         return [f"secret of {now}"] * size
@@ -217,7 +219,9 @@ def test_an_anonymous_caller_keeps_its_session(cache: RefCache, act: Act) -> Non
 
 def test_a_model_reads_as_an_agent_on_behalf_of_its_user(cache: RefCache, act: Act) -> None:
     act("alice", "s1")
-    hidden = cache.set("k", SECRET, namespace="user:alice", policy=AccessPolicy(agent_permissions=Permission.EXECUTE)).ref_id
+    hidden = cache.set(
+        "k", SECRET, namespace="user:alice", policy=AccessPolicy(agent_permissions=Permission.EXECUTE)
+    ).ref_id
     shown = cache.set("l", "shown", namespace="user:alice").ref_id
     assert denied(cache.get, hidden)
     assert cache.resolve(hidden) == SECRET
@@ -272,7 +276,19 @@ def test_methods_of_different_objects_are_different_calls(cache: RefCache) -> No
     assert (one.tool(10)["value"], other.tool(10)["value"]) == (20, 30)  # pyright: ignore
 
 
-@pytest.mark.parametrize(("a", "b"), [(1, True), (1, 1.0), ("1", 1), ([1], (1,)), (None, "None"), ("a", b"a"), ([1, 2], ["1, 2"]), (0.0, -0.0)])
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        (1, True),
+        (1, 1.0),
+        ("1", 1),
+        ([1], (1,)),
+        (None, "None"),
+        ("a", b"a"),
+        ([1, 2], ["1, 2"]),
+        (0.0, -0.0),
+    ],
+)
 def test_arguments_of_other_types_are_other_calls(cache: RefCache, a: Any, b: Any) -> None:
     tool: Any = cache.cached()(lambda x: repr(x))
     assert (tool(a)["value"], tool(b)["value"]) == (repr(a), repr(b))
@@ -322,7 +338,14 @@ def test_references_of_other_caches_in_arguments_need_trust(cache: RefCache) -> 
 @pytest.mark.parametrize("method", ["user_can", "agent_can"])
 @pytest.mark.parametrize(
     ("granted", "asked", "expected"),
-    [("READ", "CRUD", False), ("CRUD", "READ", True), ("READ", "READ", True), ("NONE", "READ", False), ("FULL", "FULL", True), ("CRUD", "FULL", False)],
+    [
+        ("READ", "CRUD", False),
+        ("CRUD", "READ", True),
+        ("READ", "READ", True),
+        ("NONE", "READ", False),
+        ("FULL", "FULL", True),
+        ("CRUD", "FULL", False),
+    ],
 )
 def test_a_policy_grants_all_bits_or_none(method: str, granted: str, asked: str, expected: bool) -> None:
     policy = AccessPolicy(user_permissions=Permission[granted], agent_permissions=Permission[granted])
@@ -330,7 +353,9 @@ def test_a_policy_grants_all_bits_or_none(method: str, granted: str, asked: str,
 
 
 def test_an_allowed_actor_and_its_effective_permissions_agree() -> None:
-    policy = AccessPolicy(user_permissions=Permission.NONE, agent_permissions=Permission.NONE, allowed_actors={"agent:bot"})
+    policy = AccessPolicy(
+        user_permissions=Permission.NONE, agent_permissions=Permission.NONE, allowed_actors={"agent:bot"}
+    )
     checker, bot = DefaultPermissionChecker(), DefaultActor.agent(id="bot")
     assert checker.has_permission(policy, Permission.FULL, bot, "public")
     assert checker.get_effective_permissions(policy, bot, "public") == Permission.FULL
@@ -359,7 +384,10 @@ def test_acting_as_somebody_checks_what_the_server_need_not(cache: RefCache) -> 
 
 def test_a_stored_entry_keeps_its_namespace_and_policy_on_a_shared_store() -> None:
     backend = MemoryBackend()
-    one, other = RefCache(name="one", backend=backend), RefCache(name="other", backend=backend, default_policy=POLICY_PUBLIC)
+    one, other = (
+        RefCache(name="one", backend=backend),
+        RefCache(name="other", backend=backend, default_policy=POLICY_PUBLIC),
+    )
     ref = one.set("k", SECRET, policy=POLICY_USER_ONLY).ref_id
     assert denied(other.get, ref)
     assert denied(other.resolve, ref)
@@ -388,11 +416,17 @@ async def test_the_tool_that_every_answer_names_exists(cache: RefCache) -> None:
     forbidden = cache.set("s", SECRET, policy=POLICY_USER_ONLY).ref_id
     ref = cache.set("k", list(range(1000))).ref_id
     async with Client(mcp) as client:
-        shown = (await client.call_tool("get_cached_result", {"ref_id": ref, "page": 2, "page_size": 3})).structured_content or {}
+        shown = (
+            await client.call_tool("get_cached_result", {"ref_id": ref, "page": 2, "page_size": 3})
+        ).structured_content or {}
         answers = [
-            await client.call_tool("get_cached_result", {"ref_id": asked}, raise_on_error=False) for asked in (forbidden, "c:" + "0" * 32)
+            await client.call_tool("get_cached_result", {"ref_id": asked}, raise_on_error=False)
+            for asked in (forbidden, "c:" + "0" * 32)
         ]
     assert shown["preview"] == [3, 4, 5]
-    texts = [str(answer.content).replace(asked, "<ref>") for answer, asked in zip(answers, (forbidden, "c:" + "0" * 32), strict=True)]
+    texts = [
+        str(answer.content).replace(asked, "<ref>")
+        for answer, asked in zip(answers, (forbidden, "c:" + "0" * 32), strict=True)
+    ]
     assert texts[0] == texts[1]
     assert SECRET not in texts[0]

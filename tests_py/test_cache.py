@@ -43,7 +43,16 @@ def test_references_are_the_name_and_128_bits(cache: RefCache) -> None:
 
 @pytest.mark.parametrize(
     ("value", "items", "size"),
-    [([1, 2], 2, 6), ((1,), 1, 3), ({1, 2, 3}, 3, 11), (frozenset(), 0, 13), ({"a": 1}, 1, 8), ("é", None, 8), (5, None, 1), (None, None, 4)],
+    [
+        ([1, 2], 2, 6),
+        ((1,), 1, 3),
+        ({1, 2, 3}, 3, 11),
+        (frozenset(), 0, 13),
+        ({"a": 1}, 1, 8),
+        ("é", None, 8),
+        (5, None, 1),
+        (None, None, 4),
+    ],
 )
 def test_collections_are_counted(cache: RefCache, value: Any, items: int | None, size: int) -> None:
     ref = cache.set("k", value)
@@ -172,9 +181,20 @@ def test_looking_for_what_is_not_there_does_not_take_longer_with_more_entries() 
 
 @pytest.mark.parametrize(
     ("default", "given", "lifetime"),
-    [(3600, None, 3600), (3600, 5, 5), (3600, 0.5, 0.5), (3600, 0, 0), (3600, NEVER, None), (None, None, None), (None, 5, 5), (NEVER, None, None)],
+    [
+        (3600, None, 3600),
+        (3600, 5, 5),
+        (3600, 0.5, 0.5),
+        (3600, 0, 0),
+        (3600, NEVER, None),
+        (None, None, None),
+        (None, 5, 5),
+        (NEVER, None, None),
+    ],
 )
-def test_the_ttl_of_a_call_comes_before_the_default(clock: Clock, default: Any, given: Any, lifetime: float | None) -> None:
+def test_the_ttl_of_a_call_comes_before_the_default(
+    clock: Clock, default: Any, given: Any, lifetime: float | None
+) -> None:
     ref = RefCache(default_ttl=default).set("k", 1, ttl=given)
     assert ref.expires_at == (None if lifetime is None else clock.now + lifetime)
 
@@ -194,8 +214,13 @@ def test_namespaces_have_ttls(clock: Clock, namespace: str, lifetime: float | No
     assert cache.set("k", 1, namespace=namespace, ttl=1).expires_at == clock.now + 1
 
 
-@pytest.mark.parametrize(("name", "value", "error"), [("default_ttl", -1, ValueError), ("default_ttl", "x", TypeError), ("default_policy", 5, TypeError)])
-def test_a_setting_is_not_exchanged_for_a_bad_one(cache: RefCache, name: str, value: Any, error: type[Exception]) -> None:
+@pytest.mark.parametrize(
+    ("name", "value", "error"),
+    [("default_ttl", -1, ValueError), ("default_ttl", "x", TypeError), ("default_policy", 5, TypeError)],
+)
+def test_a_setting_is_not_exchanged_for_a_bad_one(
+    cache: RefCache, name: str, value: Any, error: type[Exception]
+) -> None:
     before = getattr(cache, name)
     with pytest.raises(error, match=name):
         setattr(cache, name, value)
@@ -233,8 +258,13 @@ def test_deleting_an_older_entry_leaves_the_key_to_the_newer_one(cache: RefCache
     assert cache.resolve("k") == "new"
 
 
-@pytest.mark.parametrize(("namespace", "removed", "left"), [(None, 4, []), ("org", 1, [1, 2, 3]), ("org:acme", 1, [0, 2, 3]), ("", 0, [0, 1, 2, 3])])
-def test_clearing_removes_exactly_one_namespace_or_all(cache: RefCache, namespace: str | None, removed: int, left: list[int]) -> None:
+@pytest.mark.parametrize(
+    ("namespace", "removed", "left"),
+    [(None, 4, []), ("org", 1, [1, 2, 3]), ("org:acme", 1, [0, 2, 3]), ("", 0, [0, 1, 2, 3])],
+)
+def test_clearing_removes_exactly_one_namespace_or_all(
+    cache: RefCache, namespace: str | None, removed: int, left: list[int]
+) -> None:
     names = ["org", "org:acme", "org:acme:team", "public"]
     refs = [cache.set("k", 1, namespace=name).ref_id for name in names]
     assert cache.clear(namespace) == removed
@@ -296,7 +326,9 @@ def test_a_default_namespace_is_used_where_none_is_given() -> None:
 
 
 def test_declared_namespaces_are_the_only_ones() -> None:
-    cache = RefCache(namespaces=[Namespace.PUBLIC, Namespace.session("conv-1"), Namespace.user("*"), "custom:?"])
+    cache = RefCache(
+        namespaces=[Namespace.PUBLIC, Namespace.session("conv-1"), Namespace.user("*"), "custom:?"]
+    )
     for name in ("public", "session:conv-1", "user:bob", "custom:x"):
         assert cache.set("k", 1, namespace=name).namespace == name
     for name in ("session:conv-2", "pubilc", "custom:xy", "user"):
@@ -328,7 +360,9 @@ def test_a_declared_namespace_may_carry_ttl_and_policy(clock: Clock) -> None:
     ],
     ids=str,
 )  # fmt: skip
-def test_bad_input_is_named_and_nothing_is_stored(cache: RefCache, arguments: dict[str, Any], error: type[Exception], words: list[str]) -> None:
+def test_bad_input_is_named_and_nothing_is_stored(
+    cache: RefCache, arguments: dict[str, Any], error: type[Exception], words: list[str]
+) -> None:
     old = cache.set("k", "old")
     with pytest.raises(error) as raised:
         cache.set(**{"key": "k", "value": "new", **arguments})
@@ -353,7 +387,9 @@ def test_bad_input_is_named_and_nothing_is_stored(cache: RefCache, arguments: di
     ],
     ids=str,
 )  # fmt: skip
-def test_a_cache_refuses_what_cannot_work(arguments: dict[str, Any], error: type[Exception], words: list[str]) -> None:
+def test_a_cache_refuses_what_cannot_work(
+    arguments: dict[str, Any], error: type[Exception], words: list[str]
+) -> None:
     with pytest.raises(error) as raised:
         RefCache(**arguments)
     assert all(word in str(raised.value) for word in words), str(raised.value)
@@ -365,7 +401,9 @@ def test_a_cache_refuses_what_cannot_work(arguments: dict[str, Any], error: type
      ({"ref_id": 5}, TypeError, ["ref_id"])],
     ids=str,
 )  # fmt: skip
-def test_reading_refuses_what_cannot_be(cache: RefCache, arguments: dict[str, Any], error: type[Exception], words: list[str]) -> None:
+def test_reading_refuses_what_cannot_be(
+    cache: RefCache, arguments: dict[str, Any], error: type[Exception], words: list[str]
+) -> None:
     cache.set("k", 1)
     with pytest.raises(error) as raised:
         cache.get(**{"ref_id": "k", **arguments})
@@ -395,7 +433,9 @@ def test_a_tool_without_a_namespace_needs_the_default_to_be_declared() -> None:
 
 
 def test_errors_never_show_a_stored_value(cache: RefCache) -> None:
-    ref = cache.set("k", "hunter2", namespace="user:alice", policy=AccessPolicy(agent_permissions=Permission.NONE)).ref_id
+    ref = cache.set(
+        "k", "hunter2", namespace="user:alice", policy=AccessPolicy(agent_permissions=Permission.NONE)
+    ).ref_id
     for call in (cache.get, cache.resolve, cache.delete):
         with pytest.raises(PermissionError) as raised:
             call(ref, actor="agent")
@@ -419,8 +459,22 @@ def test_small_results_are_complete_and_large_ones_previewed(cache: RefCache) ->
         return list(range(n))
 
     small: Any = tool(3)
-    assert list(small) == ["ref_id", "value", "is_complete", "is_async", "size", "total_items", "namespace", "cache_name"]
-    assert (small["value"], small["size"], small["total_items"], small["namespace"]) == ([0, 1, 2], 9, 3, "custom:x")
+    assert list(small) == [
+        "ref_id",
+        "value",
+        "is_complete",
+        "is_async",
+        "size",
+        "total_items",
+        "namespace",
+        "cache_name",
+    ]
+    assert (small["value"], small["size"], small["total_items"], small["namespace"]) == (
+        [0, 1, 2],
+        9,
+        3,
+        "custom:x",
+    )
     large: Any = tool(1000)
     assert list(large) == [
         "ref_id", "preview", "is_complete", "is_async", "preview_strategy", "total_items", "original_size", "preview_size", "message",

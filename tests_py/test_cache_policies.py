@@ -24,7 +24,14 @@ ALICE = DefaultActor.user(id="alice", session_id="s1")
 BOB = DefaultActor.user(id="bob", session_id="s2")
 BOT = DefaultActor.agent(id="bot", session_id="s1")
 SYSTEM = DefaultActor.system()
-R, W, U, D, X, N = Permission.READ, Permission.WRITE, Permission.UPDATE, Permission.DELETE, Permission.EXECUTE, Permission.NONE
+R, W, U, D, X, N = (
+    Permission.READ,
+    Permission.WRITE,
+    Permission.UPDATE,
+    Permission.DELETE,
+    Permission.EXECUTE,
+    Permission.NONE,
+)
 
 
 def may(call: Any, *args: Any, **kwargs: Any) -> bool:
@@ -44,7 +51,9 @@ def may(call: Any, *args: Any, **kwargs: Any) -> bool:
         (AccessPolicy(user_permissions=N, agent_permissions=N), False, False, False),
     ],
 )  # fmt: skip
-def test_agents_read_with_read_and_servers_use_with_execute(cache: RefCache, policy: AccessPolicy, user: bool, agent: bool, server: bool) -> None:
+def test_agents_read_with_read_and_servers_use_with_execute(
+    cache: RefCache, policy: AccessPolicy, user: bool, agent: bool, server: bool
+) -> None:
     ref = cache.set("k", 1, policy=policy).ref_id
     assert may(cache.resolve, ref, actor="user") is user
     assert may(cache.resolve, ref, actor="agent") is agent
@@ -69,7 +78,9 @@ def test_resolving_may_be_made_to_need_read() -> None:
         ("user", [SYSTEM], [ALICE, "user"]), ("session", [SYSTEM], [ALICE, "agent"]), ("custom:x", [ALICE, "agent"], []),
     ],
 )  # fmt: skip
-def test_namespaces_admit_only_their_own(cache: RefCache, namespace: str, allowed: list[Any], denied: list[Any]) -> None:
+def test_namespaces_admit_only_their_own(
+    cache: RefCache, namespace: str, allowed: list[Any], denied: list[Any]
+) -> None:
     ref = cache.set("k", 1, namespace=namespace, policy=POLICY_PUBLIC).ref_id
     for call in (cache.get, cache.resolve):
         assert [may(call, ref, actor=actor) for actor in allowed] == [True] * len(allowed)
@@ -86,15 +97,29 @@ def test_the_server_uses_what_its_author_put_in_a_named_namespace(cache: RefCach
 @pytest.mark.parametrize(
     ("policy", "allowed", "denied"),
     [
-        (AccessPolicy(user_permissions=R, owner="user:alice", agent_permissions=N), [ALICE, BOB], [BOT, "agent"]),
+        (
+            AccessPolicy(user_permissions=R, owner="user:alice", agent_permissions=N),
+            [ALICE, BOB],
+            [BOT, "agent"],
+        ),
         (AccessPolicy(user_permissions=N, owner="user:alice"), [ALICE], [BOB]),
-        (AccessPolicy(denied_actors={"user:*"}, allowed_actors={"user:alice"}), ["agent"], [ALICE, BOB, "user"]),
-        (AccessPolicy(user_permissions=N, agent_permissions=N, allowed_actors={"agent:b*"}), [BOT, SYSTEM], [ALICE, "agent"]),
+        (
+            AccessPolicy(denied_actors={"user:*"}, allowed_actors={"user:alice"}),
+            ["agent"],
+            [ALICE, BOB, "user"],
+        ),
+        (
+            AccessPolicy(user_permissions=N, agent_permissions=N, allowed_actors={"agent:b*"}),
+            [BOT, SYSTEM],
+            [ALICE, "agent"],
+        ),
         (AccessPolicy(bound_session="s1"), [ALICE, BOT], [BOB, SYSTEM, "user", "agent"]),
         (AccessPolicy(owner="user:alice", owner_permissions=X), [BOB], [ALICE]),
     ],
 )
-def test_owner_lists_and_session_decide(cache: RefCache, policy: AccessPolicy, allowed: list[Any], denied: list[Any]) -> None:
+def test_owner_lists_and_session_decide(
+    cache: RefCache, policy: AccessPolicy, allowed: list[Any], denied: list[Any]
+) -> None:
     ref = cache.set("k", 1, policy=policy).ref_id
     assert [may(cache.resolve, ref, actor=actor) for actor in allowed] == [True] * len(allowed)
     assert [may(cache.resolve, ref, actor=actor) for actor in denied] == [False] * len(denied)
@@ -102,17 +127,23 @@ def test_owner_lists_and_session_decide(cache: RefCache, policy: AccessPolicy, a
 
 def test_a_denial_says_who_lacks_what(cache: RefCache) -> None:
     ref = cache.set("k", 1, policy=POLICY_USER_ONLY).ref_id
-    with pytest.raises(PermissionDenied, match="^Agent lacks READ permission$") as raised:
+    with pytest.raises(PermissionDenied, match=r"^Agent lacks READ permission$") as raised:
         cache.resolve(ref, actor="agent")
     assert isinstance(raised.value, PermissionError)
-    assert (raised.value.required, raised.value.reason, raised.value.namespace) == (R, "role_insufficient", "public")
+    assert (raised.value.required, raised.value.reason, raised.value.namespace) == (
+        R,
+        "role_insufficient",
+        "public",
+    )
     assert str(raised.value.actor) == "agent:*"
 
 
 # -- removing and changing ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("actor", "allowed"), [(None, False), ("agent", False), ("user", True), (SYSTEM, True), (BOT, False)])
+@pytest.mark.parametrize(
+    ("actor", "allowed"), [(None, False), ("agent", False), ("user", True), (SYSTEM, True), (BOT, False)]
+)
 def test_deleting_needs_delete(cache: RefCache, actor: Any, allowed: bool) -> None:
     ref = cache.set("k", 1).ref_id
     assert may(cache.delete, ref, actor=actor) is allowed
@@ -120,9 +151,12 @@ def test_deleting_needs_delete(cache: RefCache, actor: Any, allowed: bool) -> No
 
 
 @pytest.mark.parametrize(
-    ("granted", "new", "existing"), [(W, True, False), (U, False, True), (W | U, True, True), (R | D | X, False, False), (N, False, False)]
+    ("granted", "new", "existing"),
+    [(W, True, False), (U, False, True), (W | U, True, True), (R | D | X, False, False), (N, False, False)],
 )
-def test_setting_as_somebody_needs_write_or_update(cache: RefCache, granted: Permission, new: bool, existing: bool) -> None:
+def test_setting_as_somebody_needs_write_or_update(
+    cache: RefCache, granted: Permission, new: bool, existing: bool
+) -> None:
     policy = AccessPolicy(agent_permissions=granted)
     assert may(cache.set, "new", 1, policy=policy, actor="agent") is new
     assert cache.exists("new") is new
@@ -183,7 +217,11 @@ def test_whatever_reads_like_a_policy_will_do(cache: RefCache) -> None:
 # -- laws --------------------------------------------------------------------------------------------
 
 permissions = st.integers(0, 31).map(Permission)
-patterns = st.frozensets(st.sampled_from(["user:*", "user:alice", "user:b*", "agent:*", "agent:bot", "system:internal", "user:[ab]*"]))
+patterns = st.frozensets(
+    st.sampled_from(
+        ["user:*", "user:alice", "user:b*", "agent:*", "agent:bot", "system:internal", "user:[ab]*"]
+    )
+)
 policies = st.builds(
     AccessPolicy,
     user_permissions=permissions,
@@ -194,8 +232,20 @@ policies = st.builds(
     denied_actors=st.none() | patterns,
     bound_session=st.sampled_from([None, "s1", "s2"]),
 )
-actors = st.sampled_from([ALICE, BOB, BOT, SYSTEM, DefaultActor.user(), DefaultActor.agent(), DefaultActor.agent(id="x", session_id="s2")])
-namespaces = st.sampled_from(["public", "user:alice", "session:s1", "agent:bot", "user:alice:session:s1", "custom:x"])
+actors = st.sampled_from(
+    [
+        ALICE,
+        BOB,
+        BOT,
+        SYSTEM,
+        DefaultActor.user(),
+        DefaultActor.agent(),
+        DefaultActor.agent(id="x", session_id="s2"),
+    ]
+)
+namespaces = st.sampled_from(
+    ["public", "user:alice", "session:s1", "agent:bot", "user:alice:session:s1", "custom:x"]
+)
 CACHE = RefCache(name="laws")
 
 
@@ -212,9 +262,14 @@ def test_deny_beats_allow(policy: AccessPolicy, actor: DefaultActor, namespace: 
 
 
 @given(policies, actors, namespaces, permissions)
-def test_a_permission_added_never_removes_access(policy: AccessPolicy, actor: DefaultActor, namespace: str, more: Permission) -> None:
+def test_a_permission_added_never_removes_access(
+    policy: AccessPolicy, actor: DefaultActor, namespace: str, more: Permission
+) -> None:
     wider = policy.model_copy(
-        update={name: getattr(policy, name) | more for name in ("user_permissions", "agent_permissions", "owner_permissions")}
+        update={
+            name: getattr(policy, name) | more
+            for name in ("user_permissions", "agent_permissions", "owner_permissions")
+        }
     )
     before, after = allowed(policy, actor, namespace), allowed(wider, actor, namespace)
     assert all(now or not then for then, now in zip(before, after, strict=True))

@@ -7,6 +7,7 @@ from unittest.mock import MagicMock
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from mcp_refcache.access import (
     Actor,
     ActorType,

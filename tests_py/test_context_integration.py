@@ -12,6 +12,7 @@ import fastmcp
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from mcp_refcache._identity import Identity
 from mcp_refcache.access.actor import ActorType, DefaultActor
 from mcp_refcache.context_integration import (

@@ -1,6 +1,7 @@
 """The text that a cached tool's docstring gains."""
 
 import pytest
+
 from mcp_refcache._docs import caching_docs, document
 
 MARKERS = [

@@ -24,6 +24,7 @@ import pydantic
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from mcp_refcache._core import Unkeyable, fingerprint, identity_of
 
 

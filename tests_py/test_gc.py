@@ -135,7 +135,13 @@ class Backend(MemoryBackend):
 
 @pytest.mark.parametrize(
     ("parameter", "part"),
-    [("measurer", Part), ("permission_checker", Part), ("preview_generator", Part), ("tokenizer", Part), ("backend", Backend)],
+    [
+        ("measurer", Part),
+        ("permission_checker", Part),
+        ("preview_generator", Part),
+        ("tokenizer", Part),
+        ("backend", Backend),
+    ],
 )
 def test_a_part_that_refers_to_its_cache_is_collected(parameter: str, part: Any) -> None:
     def make() -> weakref.ref[Any]:

@@ -9,7 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mcp_refcache import AccessPolicy, CacheEntry, MemoryBackend, PreviewConfig, PreviewStrategy, RefCache, resolve_refs
+from mcp_refcache import (
+    AccessPolicy,
+    CacheEntry,
+    MemoryBackend,
+    PreviewConfig,
+    PreviewStrategy,
+    RefCache,
+    resolve_refs,
+)
 
 
 def nested(depth: int, kind: type = list) -> Any:
@@ -49,8 +57,14 @@ REFUSED = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("value", "error"), REFUSED, ids=["tuple key", "bytes key", "circle", "deep", "deep dicts", "str", "no str", "ctrl-c", "digits"])
-def test_a_value_without_text_is_refused_and_nothing_is_stored(cache: RefCache, value: Any, error: type[BaseException]) -> None:
+@pytest.mark.parametrize(
+    ("value", "error"),
+    REFUSED,
+    ids=["tuple key", "bytes key", "circle", "deep", "deep dicts", "str", "no str", "ctrl-c", "digits"],
+)
+def test_a_value_without_text_is_refused_and_nothing_is_stored(
+    cache: RefCache, value: Any, error: type[BaseException]
+) -> None:
     old = cache.set("k", "old").ref_id
     with pytest.raises(error):
         cache.set("k", value)
@@ -269,7 +283,9 @@ def test_lone_surrogates_are_kept_in_values(cache: RefCache) -> None:
 
 @pytest.mark.parametrize("argument", ["key", "namespace", "tool_name"])
 def test_lone_surrogates_are_refused_in_names(cache: RefCache, argument: str) -> None:
-    with pytest.raises(ValueError, match=rf"{argument} must be text without lone surrogates, not 'a\\ud800b'"):
+    with pytest.raises(
+        ValueError, match=rf"{argument} must be text without lone surrogates, not 'a\\ud800b'"
+    ):
         cache.set(**{"key": "k", "value": 1, argument: LONELY})
     assert cache._backend.keys() == []
 
@@ -327,7 +343,13 @@ def test_a_million_items_and_a_megabyte_of_escapes(cache: RefCache) -> None:
 
 
 def run(program: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-X", "dev", "-W", "error", "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        [sys.executable, "-X", "dev", "-W", "error", "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
 
 
 def test_a_small_stack_is_enough() -> None:

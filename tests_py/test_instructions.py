@@ -1,6 +1,7 @@
 """The texts that tell a model how to work with references."""
 
 import pytest
+
 from mcp_refcache import _docs, fastmcp
 from mcp_refcache.fastmcp import instructions
 from mcp_refcache.fastmcp.instructions import (

@@ -7,9 +7,9 @@ import sys
 import types
 
 import pytest
-from mcp_refcache._core import fingerprint
 
 from mcp_refcache import RefCache
+from mcp_refcache._core import fingerprint
 from mcp_refcache._keys import Arguments, identify
 
 
@@ -65,6 +65,7 @@ class TestArguments:
         arguments = Arguments(inspect.signature(f), without=frozenset({"ctx"}))
         assert arguments.bind((object(), 1), {}) == [1, 2]
         assert arguments.bind((), {"ctx": None, "x": 1}) == [1, 2]
+        assert arguments.complete((), {"ctx": None, "x": 1}) == ([1, 2], {})
 
 
 class TestFunctions:
@@ -254,6 +255,16 @@ class TestCalls:
         read("a", object())
         read("b", object())
         assert runs == ["a", "b"]
+
+    def test_a_key_function_sees_the_whole_call(self, cache):
+        seen = []
+
+        @cache.cached(key=lambda *args, **kwargs: seen.append((args, kwargs)))
+        def f(a, b=2, *rest, k=3, **named): ...
+
+        f(1)
+        f(1, 2, 5, z=6, k=4)
+        assert seen == [((1, 2), {"k": 3}), ((1, 2, 5), {"k": 4, "z": 6})]
 
     def test_unkeyable_arguments_run_each_time_with_one_warning(self, cache, caplog):
         @cache.cached()

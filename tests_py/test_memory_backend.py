@@ -22,7 +22,9 @@ def backend() -> MemoryBackend:
     return MemoryBackend()
 
 
-def entry(value: Any = 1, namespace: str = "public", expires_at: float | None = None, **metadata: Any) -> CacheEntry:
+def entry(
+    value: Any = 1, namespace: str = "public", expires_at: float | None = None, **metadata: Any
+) -> CacheEntry:
     return CacheEntry(value, namespace, AccessPolicy(), time.time(), expires_at, metadata)
 
 
@@ -74,8 +76,13 @@ def test_keys_come_in_the_order_of_insertion(backend: MemoryBackend) -> None:
     assert backend.keys() == ["b", "a", "c"]
 
 
-@pytest.mark.parametrize(("namespace", "removed", "left"), [(None, 3, []), ("org", 1, ["y", "z"]), ("org:a", 1, ["x", "z"]), ("", 0, ["x", "y", "z"])])
-def test_clearing_removes_exactly_one_namespace_or_all(backend: MemoryBackend, namespace: str | None, removed: int, left: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("namespace", "removed", "left"),
+    [(None, 3, []), ("org", 1, ["y", "z"]), ("org:a", 1, ["x", "z"]), ("", 0, ["x", "y", "z"])],
+)
+def test_clearing_removes_exactly_one_namespace_or_all(
+    backend: MemoryBackend, namespace: str | None, removed: int, left: list[str]
+) -> None:
     for key, name in (("x", "org"), ("y", "org:a"), ("z", "public")):
         backend.set(key, entry(namespace=name))
     assert backend.clear(namespace) == removed
@@ -248,7 +255,13 @@ cache.set("k", [Thing()], ttl=0.9)
 cache.set("rows", list(range(100_000)), ttl=0.95)
 time.sleep(0.95)
 """
-    ended = subprocess.run([sys.executable, "-X", "dev", "-W", "error", "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run(
+        [sys.executable, "-X", "dev", "-W", "error", "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
@@ -297,7 +310,9 @@ def test_an_entry_that_is_changed_in_the_storage_keeps_its_key(backend: MemoryBa
     assert not cache.exists("k")
 
 
-def test_deleting_an_expired_entry_that_is_still_there_is_a_deletion(backend: MemoryBackend, clock: Clock) -> None:
+def test_deleting_an_expired_entry_that_is_still_there_is_a_deletion(
+    backend: MemoryBackend, clock: Clock
+) -> None:
     backend.set("k", entry(expires_at=clock.now + 1))
     backend.set("l", entry(expires_at=clock.now + 1))
     clock.now += 0.5

@@ -3,6 +3,8 @@
 import time
 
 import pytest
+from pydantic import ValidationError
+
 from mcp_refcache import models
 from mcp_refcache.models import (
     AsyncResponseFormat,
@@ -19,7 +21,6 @@ from mcp_refcache.models import (
     TaskProgress,
     TaskStatus,
 )
-from pydantic import ValidationError
 
 STARTED = 1_700_000_000.25
 

@@ -5,6 +5,7 @@ import pickle
 from types import SimpleNamespace
 
 import pytest
+
 from mcp_refcache.access import (
     ActorType,
     DefaultActor,

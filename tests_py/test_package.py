@@ -8,8 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import mcp_refcache
 import pytest
+
+import mcp_refcache
 
 OPTIONAL_PACKAGES = ("anyio", "fastmcp", "redis", "tiktoken", "transformers", "langfuse", "numpy", "pandas")
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from strategies import json_values, texts
 
 from mcp_refcache import (
     CharacterFallback,
@@ -21,17 +22,25 @@ from mcp_refcache import (
     TiktokenAdapter,
     TokenMeasurer,
 )
-from strategies import json_values, texts
 
 CHARACTERS = CharacterMeasurer()
-MEASURERS: list[SizeMeasurer] = [CHARACTERS, TokenMeasurer(TiktokenAdapter()), TokenMeasurer(CharacterFallback())]
+MEASURERS: list[SizeMeasurer] = [
+    CHARACTERS,
+    TokenMeasurer(TiktokenAdapter()),
+    TokenMeasurer(CharacterFallback()),
+]
 ROOMY = 10**9
 
 
-def pages_of(value: Any, limit: int, measurer: SizeMeasurer = CHARACTERS, page_size: int | None = None) -> list[Any]:
+def pages_of(
+    value: Any, limit: int, measurer: SizeMeasurer = CHARACTERS, page_size: int | None = None
+) -> list[Any]:
     generator = PaginateGenerator()
     total = generator.generate(value, limit, measurer, page=1, page_size=page_size).total_pages or 0
-    return [generator.generate(value, limit, measurer, page=page, page_size=page_size) for page in range(1, total + 1)]
+    return [
+        generator.generate(value, limit, measurer, page=page, page_size=page_size)
+        for page in range(1, total + 1)
+    ]
 
 
 @given(st.lists(json_values, max_size=30), st.integers(1, 9), st.sampled_from([list, tuple]))
@@ -53,7 +62,9 @@ def test_pages_concatenate_to_the_dict(table: dict[str, Any], page_size: int) ->
     st.integers(200, 600),
     st.sampled_from(MEASURERS),
 )
-def test_every_item_is_in_its_place_whole_or_shortened(items: list[Any], page_size: int, limit: int, measurer: SizeMeasurer) -> None:
+def test_every_item_is_in_its_place_whole_or_shortened(
+    items: list[Any], page_size: int, limit: int, measurer: SizeMeasurer
+) -> None:
     shown = [item for page in pages_of(items, limit, measurer, page_size) for item in page.preview]
     assert len(shown) == len(items)
     for whole, part in zip(items, shown, strict=True):
@@ -68,7 +79,11 @@ def test_pages_keep_their_limit(items: list[Any], page_size: int, limit: int, me
         assert page.strategy == PreviewStrategy.PAGINATE
 
 
-@given(st.text(st.characters(exclude_categories=()), max_size=600), st.integers(20, 200), st.sampled_from(MEASURERS))
+@given(
+    st.text(st.characters(exclude_categories=()), max_size=600),
+    st.integers(20, 200),
+    st.sampled_from(MEASURERS),
+)
 def test_text_pages_concatenate_to_the_text(text: str, limit: int, measurer: SizeMeasurer) -> None:
     pages = pages_of(text, limit, measurer)
     assert "".join(page.preview for page in pages) == text
@@ -99,10 +114,17 @@ def test_a_long_text_is_paged_within_the_limit(cache: RefCache) -> None:
     [(1, 5, [0, 1, 2, 3, 4], 20), (20, 5, [95, 96, 97, 98, 99], 20), (2, 30, list(range(30, 60)), 4), (4, 30, list(range(90, 100)), 4),
      (1, None, list(range(20)), 5), (5, None, list(range(80, 100)), 5), (999, 5, [], 20), (10**9, 10**9, [], 1)],
 )  # fmt: skip
-def test_pages_are_numbered_from_one(page: int, page_size: int | None, shown: list[int], total_pages: int) -> None:
+def test_pages_are_numbered_from_one(
+    page: int, page_size: int | None, shown: list[int], total_pages: int
+) -> None:
     cache = RefCache()
     answer = cache.get(cache.set("k", list(range(100))).ref_id, page=page, page_size=page_size)
-    assert (answer.preview, answer.page, answer.total_pages, answer.total_items) == (shown, page, total_pages, 100)
+    assert (answer.preview, answer.page, answer.total_pages, answer.total_items) == (
+        shown,
+        page,
+        total_pages,
+        100,
+    )
 
 
 @pytest.mark.parametrize("argument", ["page", "page_size"])
@@ -168,10 +190,19 @@ def test_a_smaller_page_with_more_room_shows_the_item(cache: RefCache) -> None:
     assert cache.get(ref, page=2, page_size=1, max_size=1000).preview == ["y" * 500]
 
 
-@pytest.mark.parametrize(("page", "items", "has_next", "has_previous"), [(1, [1, 2], True, False), (2, [3], False, True)])
-def test_a_response_is_cut_from_a_list(page: int, items: list[int], has_next: bool, has_previous: bool) -> None:
+@pytest.mark.parametrize(
+    ("page", "items", "has_next", "has_previous"), [(1, [1, 2], True, False), (2, [3], False, True)]
+)
+def test_a_response_is_cut_from_a_list(
+    page: int, items: list[int], has_next: bool, has_previous: bool
+) -> None:
     response = PaginatedResponse.from_list([1, 2, 3], page=page, page_size=2)
-    assert (response.items, response.total_pages, response.has_next, response.has_previous) == (items, 2, has_next, has_previous)
+    assert (response.items, response.total_pages, response.has_next, response.has_previous) == (
+        items,
+        2,
+        has_next,
+        has_previous,
+    )
 
 
 @pytest.mark.parametrize("arguments", [{"page": 0}, {"page_size": 0}, {"page_size": -5}])

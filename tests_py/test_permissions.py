@@ -3,6 +3,8 @@
 import pickle
 
 import pytest
+from pydantic import BaseModel, ValidationError
+
 from mcp_refcache.permissions import (
     POLICY_EXECUTE_ONLY,
     POLICY_PUBLIC,
@@ -11,7 +13,6 @@ from mcp_refcache.permissions import (
     AccessPolicy,
     Permission,
 )
-from pydantic import BaseModel, ValidationError
 
 PLAIN_DUMP = {
     "user_permissions": 31,

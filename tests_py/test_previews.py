@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from strategies import Color, Point, python_values
 
 from mcp_refcache import (
     CharacterFallback,
@@ -29,7 +30,6 @@ from mcp_refcache import (
     TruncateGenerator,
     get_default_generator,
 )
-from strategies import Color, Point, python_values
 
 STRATEGIES = ["sample", "paginate", "truncate", "summary"]
 CHARACTERS = CharacterMeasurer()
@@ -88,7 +88,9 @@ def keeps_its_limit(preview: Any, preview_size: int, limit: int, measurer: SizeM
 @measurers
 @pytest.mark.parametrize("value", VALUES.values(), ids=VALUES.keys())
 def test_a_preview_keeps_its_limit(value: Any, strategy: str, measurer: SizeMeasurer) -> None:
-    cache = RefCache(preview_config=PreviewConfig(default_strategy=PreviewStrategy(strategy)), measurer=measurer)
+    cache = RefCache(
+        preview_config=PreviewConfig(default_strategy=PreviewStrategy(strategy)), measurer=measurer
+    )
     ref = cache.set("k", value).ref_id
     for limit in LIMITS:
         shown = cache.get(ref, max_size=limit)
@@ -96,7 +98,9 @@ def test_a_preview_keeps_its_limit(value: Any, strategy: str, measurer: SizeMeas
 
 
 @given(python_values, st.sampled_from(STRATEGIES), st.sampled_from(MEASURERS), st.integers(0, 120))
-def test_every_generator_keeps_its_limit(value: Any, strategy: str, measurer: SizeMeasurer, limit: int) -> None:
+def test_every_generator_keeps_its_limit(
+    value: Any, strategy: str, measurer: SizeMeasurer, limit: int
+) -> None:
     result = get_default_generator(strategy).generate(value, limit, measurer)
     assert keeps_its_limit(result.preview, result.preview_size, limit, measurer)
     if strategy != "truncate":
@@ -150,8 +154,12 @@ def test_a_sample_is_spaced_over_the_whole() -> None:
     assert (result.total_items, result.sampled_items, result.strategy) == (100, 7, PreviewStrategy.SAMPLE)
 
 
-@given(st.lists(st.integers(0, 10**6), min_size=1, max_size=60), st.integers(12, 200), st.sampled_from(MEASURERS))
-def test_a_sample_of_small_items_is_the_one_of_the_contract(items: list[int], limit: int, measurer: SizeMeasurer) -> None:
+@given(
+    st.lists(st.integers(0, 10**6), min_size=1, max_size=60), st.integers(12, 200), st.sampled_from(MEASURERS)
+)
+def test_a_sample_of_small_items_is_the_one_of_the_contract(
+    items: list[int], limit: int, measurer: SizeMeasurer
+) -> None:
     count = search(lambda count: measurer.measure(spaced(items, count)) <= limit, 1, len(items), 1)
     expected = items if measurer.measure(items) <= limit else spaced(items, count)
     assert SampleGenerator().generate(items, limit, measurer).preview == expected
@@ -166,7 +174,11 @@ def test_a_sample_of_a_dict_keeps_order_and_types(values: list[int], limit: int)
     assert list(SampleGenerator().generate(table, limit, CHARACTERS).preview.items()) == expected
 
 
-@given(st.text(st.characters(exclude_categories=()), max_size=80), st.integers(5, 120), st.sampled_from(MEASURERS[:1]))
+@given(
+    st.text(st.characters(exclude_categories=()), max_size=80),
+    st.integers(5, 120),
+    st.sampled_from(MEASURERS[:1]),
+)
 def test_a_text_is_cut_where_the_contract_cuts_it(text: str, limit: int, measurer: SizeMeasurer) -> None:
     kept = search(lambda kept: measurer.measure(text[:kept] + "...") <= limit, 0, len(text), 0)
     whole = measurer.measure(text) <= limit
@@ -188,7 +200,9 @@ def test_what_fits_is_the_same_object(value: Any) -> None:
         (None, None, None, None), (date(2026, 1, 2), date(2026, 1, 2), None, None),
     ],
 )  # fmt: skip
-def test_small_values_are_shown_whole(value: Any, preview: Any, total: int | None, sampled: int | None) -> None:
+def test_small_values_are_shown_whole(
+    value: Any, preview: Any, total: int | None, sampled: int | None
+) -> None:
     result = SampleGenerator().generate(value, 100, CHARACTERS)
     assert (result.preview, result.total_items, result.sampled_items) == (preview, total, sampled)
     assert (result.page, result.total_pages) == (None, None)
@@ -204,7 +218,9 @@ def test_small_values_are_shown_whole(value: Any, preview: Any, total: int | Non
         (12345, 100, "12345", 7, None),
     ],
 )
-def test_truncation_shows_the_beginning_of_the_text(value: Any, limit: int, preview: str, original_size: int, total: int | None) -> None:
+def test_truncation_shows_the_beginning_of_the_text(
+    value: Any, limit: int, preview: str, original_size: int, total: int | None
+) -> None:
     result = TruncateGenerator().generate(value, limit, CHARACTERS)
     assert result.strategy == PreviewStrategy.TRUNCATE
     assert (result.original_size, result.total_items) == (original_size, total)
@@ -321,7 +337,10 @@ def test_the_default_generator_samples(strategy: Any) -> None:
     assert type(get_default_generator(strategy)) is SampleGenerator
 
 
-@pytest.mark.parametrize("generator", [SampleGenerator(), PaginateGenerator(), TruncateGenerator(), get_default_generator("summary")])
+@pytest.mark.parametrize(
+    "generator",
+    [SampleGenerator(), PaginateGenerator(), TruncateGenerator(), get_default_generator("summary")],
+)
 def test_generators_keep_the_protocol(generator: object) -> None:
     assert isinstance(generator, PreviewGenerator)
 
@@ -331,7 +350,11 @@ def test_the_answer_names_the_reference_and_counts_tokens() -> None:
     ref = cache.set("k", list(range(5000)))
     shown = cache.get("k")
     assert (shown.ref_id, shown.cache_name, shown.namespace) == (ref.ref_id, "c", "public")
-    assert shown.total_tokens == shown.original_size == TokenMeasurer(TiktokenAdapter()).measure(list(range(5000)))
+    assert (
+        shown.total_tokens
+        == shown.original_size
+        == TokenMeasurer(TiktokenAdapter()).measure(list(range(5000)))
+    )
     assert shown.available_actions == ["get_page", "resolve_full", "pass_to_tool"]
 
 

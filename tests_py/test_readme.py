@@ -18,7 +18,9 @@ def sections() -> list[tuple[str, str]]:
     return [("first screen", first), *((part.partition("\n")[0], part) for part in others)]
 
 
-@pytest.mark.parametrize(("title", "text"), [part for part in sections() if "```python" in part[1]], ids=lambda part: part[:30])
+@pytest.mark.parametrize(
+    ("title", "text"), [part for part in sections() if "```python" in part[1]], ids=lambda part: part[:30]
+)
 async def test_the_blocks_of_a_section_run(title: str, text: str) -> None:
     names: dict[str, object] = {"__name__": f"readme {title}"}
     for block in BLOCK.findall(text):

@@ -150,7 +150,10 @@ def test_an_inner_failure_is_the_outer_references(cache: RefCache) -> None:
     assert result.errors == {UNKNOWN: "Invalid or inaccessible reference"}
 
 
-@pytest.mark.parametrize("text", ["commit:deadbeef99", "md5:d41d8cd98f00b204e9800998ecf8427e", "sha256:0123456789abcdef", "urn:01234567"])
+@pytest.mark.parametrize(
+    "text",
+    ["commit:deadbeef99", "md5:d41d8cd98f00b204e9800998ecf8427e", "sha256:0123456789abcdef", "urn:01234567"],
+)
 def test_text_that_only_looks_like_a_reference_stays_text(cache: RefCache, text: str) -> None:
     assert resolve_refs(cache, {"x": [text]}).value == {"x": [text]}
     assert cache.cached()(lambda x: x)(text)["value"] == text
@@ -202,7 +205,9 @@ def test_a_resolver_works_with_anything_that_resolves() -> None:
     assert asked == [(UNKNOWN, "user")] * 2
 
 
-@pytest.mark.parametrize("error", [KeyError("x"), PermissionError("x"), PermissionDenied("x"), type("Own", (KeyError,), {})("x")])
+@pytest.mark.parametrize(
+    "error", [KeyError("x"), PermissionError("x"), PermissionDenied("x"), type("Own", (KeyError,), {})("x")]
+)
 def test_key_and_permission_errors_are_translated(error: Exception) -> None:
     class Cache:
         def resolve(self, ref_id: str, *, actor: Any) -> Any:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from strategies import Color, Meters, Name, Point, Shape, Table, Word, python_values
 
 from mcp_refcache import (
     CharacterFallback,
@@ -30,7 +31,6 @@ from mcp_refcache import (
     get_default_measurer,
     get_default_tokenizer,
 )
-from strategies import Color, Meters, Name, Point, Shape, Table, Word, python_values
 
 
 def text_of(value: Any) -> str:
@@ -117,8 +117,12 @@ def nested(depth: int) -> list[Any]:
     ],
     ids=["tuple key", "bytes key", "circle", "circle inside", "depth", "digits"],
 )  # fmt: skip
-@pytest.mark.parametrize("measurer", [CharacterMeasurer(), TokenMeasurer(TiktokenAdapter())], ids=["characters", "tokens"])
-def test_what_has_no_json_text_raises_what_json_raises(measurer: SizeMeasurer, value: Any, error: type[Exception]) -> None:
+@pytest.mark.parametrize(
+    "measurer", [CharacterMeasurer(), TokenMeasurer(TiktokenAdapter())], ids=["characters", "tokens"]
+)
+def test_what_has_no_json_text_raises_what_json_raises(
+    measurer: SizeMeasurer, value: Any, error: type[Exception]
+) -> None:
     with pytest.raises(error):
         measurer.measure(value)
 
@@ -207,7 +211,8 @@ assert TiktokenAdapter("gpt-4o").count_tokens("hello world") == 2
 
 
 @pytest.mark.parametrize(
-    ("text", "per_token", "count"), [("", 4, 0), ("a", 4, 1), ("abcd", 4, 1), ("abcde", 4, 2), ("abc", 1, 3), ("é" * 9, 2, 5)]
+    ("text", "per_token", "count"),
+    [("", 4, 0), ("a", 4, 1), ("abcd", 4, 1), ("abcde", 4, 2), ("abc", 1, 3), ("é" * 9, 2, 5)],
 )
 def test_the_fallback_rounds_characters_up_to_tokens(text: str, per_token: int, count: int) -> None:
     fallback = CharacterFallback(per_token)

@@ -25,7 +25,7 @@ def run_all(works: Sequence[Callable[[], object]]) -> None:
         try:
             start.wait(10)
             work()
-        except BaseException as error:  # noqa: BLE001 - it is raised again below
+        except BaseException as error:
             errors.append(error)
 
     threads = [threading.Thread(target=run, args=(work,), daemon=True) for work in works]
@@ -53,7 +53,9 @@ def test_no_entry_is_lost() -> None:
             assert cache.resolve(ref) == cache.resolve(f"{number}-{i}") == [number, i]
 
 
-@pytest.mark.parametrize("settings", [{}, {"max_size": 20}, {"default_ttl": 0.01}, {"copy_values": False}], ids=str)
+@pytest.mark.parametrize(
+    "settings", [{}, {"max_size": 20}, {"default_ttl": 0.01}, {"copy_values": False}], ids=str
+)
 def test_everything_mixed_raises_nothing(settings: dict[str, Any]) -> None:
     cache = RefCache(name="c", preview_length=100, **settings)
 
@@ -155,7 +157,9 @@ def test_python_parts_are_called_from_many_threads_without_a_deadlock() -> None:
 
 def test_large_previews_leave_the_interpreter_to_others() -> None:
     cache = RefCache()
-    refs = [cache.set(f"k{i}", [{"id": n, "name": f"user {n}"} for n in range(20_000)]).ref_id for i in range(4)]
+    refs = [
+        cache.set(f"k{i}", [{"id": n, "name": f"user {n}"} for n in range(20_000)]).ref_id for i in range(4)
+    ]
     strategies = list(PreviewStrategy)
     shown: list[Any] = []
 
@@ -165,7 +169,9 @@ def test_large_previews_leave_the_interpreter_to_others() -> None:
 
     run_all([lambda ref=ref: look(ref) for ref in refs * 2])
     assert len(shown) == 32
-    assert len({answer.model_copy(update={"ref_id": ""}).model_dump_json() for answer in shown}) == len(strategies)
+    assert len({answer.model_copy(update={"ref_id": ""}).model_dump_json() for answer in shown}) == len(
+        strategies
+    )
 
 
 # -- the same call at the same time --------------------------------------------------------------------

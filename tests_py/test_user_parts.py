@@ -68,11 +68,20 @@ class JsonBackend(DictBackend):
         stored = self.entries.get(key)
         if stored is None:
             return None
-        return CacheEntry(json.loads(stored.value), stored.namespace, stored.policy, stored.created_at, stored.expires_at, dict(stored.metadata))
+        return CacheEntry(
+            json.loads(stored.value),
+            stored.namespace,
+            stored.policy,
+            stored.created_at,
+            stored.expires_at,
+            dict(stored.metadata),
+        )
 
     def set(self, key: str, entry: CacheEntry) -> None:
         text = json.dumps(entry.value, default=str)
-        self.entries[key] = CacheEntry(text, entry.namespace, entry.policy, entry.created_at, entry.expires_at, dict(entry.metadata))
+        self.entries[key] = CacheEntry(
+            text, entry.namespace, entry.policy, entry.created_at, entry.expires_at, dict(entry.metadata)
+        )
 
 
 class Subclassed(MemoryBackend):
@@ -160,7 +169,12 @@ def test_a_backend_is_given_whole_entries(clock: Any) -> None:
     ref = cache.set("k", [1, (2,)], namespace="custom:x", policy=policy, ttl=5, tool_name="t")
     (entry,) = backend.entries.values()
     assert isinstance(entry, CacheEntry)
-    assert (entry.value, entry.namespace, entry.created_at, entry.expires_at) == ([1, (2,)], "custom:x", clock.now, clock.now + 5)
+    assert (entry.value, entry.namespace, entry.created_at, entry.expires_at) == (
+        [1, (2,)],
+        "custom:x",
+        clock.now,
+        clock.now + 5,
+    )
     assert entry.policy is policy
     assert {name: entry.metadata[name] for name in ("tool_name", "total_items", "total_size")} == {
         "tool_name": "t", "total_items": 2, "total_size": ref.total_size,
@@ -178,7 +192,9 @@ def test_entries_that_others_wrote_to_a_backend_are_read() -> None:
 
 
 @pytest.mark.parametrize("method", ["get", "set", "delete", "exists", "clear", "keys"])
-@pytest.mark.parametrize("error", [OSError("disk"), ValueError("x"), KeyError("x"), KeyboardInterrupt(), SystemExit(3)])
+@pytest.mark.parametrize(
+    "error", [OSError("disk"), ValueError("x"), KeyError("x"), KeyboardInterrupt(), SystemExit(3)]
+)
 def test_the_error_of_a_backend_comes_out_as_the_same_object(method: str, error: BaseException) -> None:
     backend = DictBackend()
     cache = RefCache(backend=backend)
@@ -213,7 +229,9 @@ class Strict:
     def check(self, policy: Any, required: Permission, actor: Any, namespace: str) -> None:
         self.asked.append((policy, required, actor, namespace))
         if actor.id != "me":
-            raise PermissionDenied("not you", actor=actor, required=required, reason="strict", namespace=namespace)
+            raise PermissionDenied(
+                "not you", actor=actor, required=required, reason="strict", namespace=namespace
+            )
 
     def has_permission(self, policy: Any, required: Permission, actor: Any, namespace: str) -> bool:
         return actor.id == "me"
@@ -252,7 +270,7 @@ def test_a_checker_is_asked_with_policy_permission_actor_and_namespace() -> None
 def test_the_denial_of_a_checker_comes_out_as_it_is() -> None:
     cache = RefCache(permission_checker=Strict())
     ref = cache.set("k", 1).ref_id
-    with pytest.raises(PermissionDenied, match="^not you$") as raised:
+    with pytest.raises(PermissionDenied, match=r"^not you$") as raised:
         cache.get(ref, actor="agent")
     assert raised.value.reason == "strict"
 
@@ -263,7 +281,13 @@ def test_a_mock_is_a_checker() -> None:
     ref = cache.set("k", 1).ref_id
     assert cache.resolve(ref, actor="agent") == 1
     (policy, required, actor, namespace), keywords = checker.check.call_args
-    assert (policy, required, actor.to_string(), namespace, keywords) == (AccessPolicy(), Permission.READ, "agent:*", "public", {})
+    assert (policy, required, actor.to_string(), namespace, keywords) == (
+        AccessPolicy(),
+        Permission.READ,
+        "agent:*",
+        "public",
+        {},
+    )
     checker.check.side_effect = PermissionDenied("no")
     with pytest.raises(PermissionDenied, match="no"):
         cache.resolve(ref, actor="agent")
@@ -350,7 +374,9 @@ class Items:
     """Everything is as large as it has items, nested ones included."""
 
     def measure(self, value: Any) -> int:
-        inside: Iterator[Any] = iter(value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ())
+        inside: Iterator[Any] = iter(
+            value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+        )
         return 1 + sum(self.measure(item) for item in inside)
 
 
@@ -374,10 +400,16 @@ class Words:
         return len(text.split())
 
 
-@pytest.mark.parametrize("measurer", [Items(), Whims(), TokenMeasurer(Words())], ids=["items", "whims", "words"])
+@pytest.mark.parametrize(
+    "measurer", [Items(), Whims(), TokenMeasurer(Words())], ids=["items", "whims", "words"]
+)
 @pytest.mark.parametrize("strategy", list(PreviewStrategy))
-@pytest.mark.parametrize("value", [list(range(500)), {"users": [{"id": i} for i in range(200)]}, ["x y " * 500], "word " * 300])
-def test_previews_keep_their_limit_by_any_measurer(measurer: Any, strategy: PreviewStrategy, value: Any) -> None:
+@pytest.mark.parametrize(
+    "value", [list(range(500)), {"users": [{"id": i} for i in range(200)]}, ["x y " * 500], "word " * 300]
+)
+def test_previews_keep_their_limit_by_any_measurer(
+    measurer: Any, strategy: PreviewStrategy, value: Any
+) -> None:
     cache = RefCache(measurer=measurer, preview_config=PreviewConfig(default_strategy=strategy))
     ref = cache.set("k", value).ref_id
     for limit in (3, 20, 60):
@@ -456,17 +488,33 @@ class First:
 
     def generate(self, **keywords: Any) -> PreviewResult:
         self.asked.append(keywords)
-        return PreviewResult(keywords["value"][:1], PreviewStrategy.TRUNCATE, 99, 1, 1000, 1, keywords["page"], None)
+        return PreviewResult(
+            keywords["value"][:1], PreviewStrategy.TRUNCATE, 99, 1, 1000, 1, keywords["page"], None
+        )
 
 
-@pytest.mark.parametrize(("page", "page_size", "max_size"), [(None, None, None), (3, 7, None), (None, None, 5)])
-def test_a_generator_is_called_with_five_keywords(page: int | None, page_size: int | None, max_size: int | None) -> None:
+@pytest.mark.parametrize(
+    ("page", "page_size", "max_size"), [(None, None, None), (3, 7, None), (None, None, 5)]
+)
+def test_a_generator_is_called_with_five_keywords(
+    page: int | None, page_size: int | None, max_size: int | None
+) -> None:
     generator, measurer = First(), CharacterMeasurer()
-    cache = RefCache(preview_generator=generator, measurer=measurer, preview_config=PreviewConfig(max_size=50))
-    shown = cache.get(cache.set("k", list(range(1000))).ref_id, page=page, page_size=page_size, max_size=max_size)
+    cache = RefCache(
+        preview_generator=generator, measurer=measurer, preview_config=PreviewConfig(max_size=50)
+    )
+    shown = cache.get(
+        cache.set("k", list(range(1000))).ref_id, page=page, page_size=page_size, max_size=max_size
+    )
     assert (shown.preview, shown.original_size, shown.preview_size, shown.total_items) == ([0], 99, 1, 1000)
     (asked,) = generator.asked
-    assert asked == {"value": list(range(1000)), "max_size": max_size or 50, "measurer": measurer, "page": page, "page_size": page_size}
+    assert asked == {
+        "value": list(range(1000)),
+        "max_size": max_size or 50,
+        "measurer": measurer,
+        "page": page,
+        "page_size": page_size,
+    }
     assert asked["measurer"] is measurer
 
 
@@ -479,7 +527,9 @@ def test_a_generator_makes_the_previews_of_tools() -> None:
 
 def test_a_subclass_of_the_sampler_gives_way_to_pages() -> None:
     class Own(SampleGenerator):
-        def generate(self, value: Any, max_size: int, measurer: Any, page: Any = None, page_size: Any = None) -> PreviewResult:
+        def generate(
+            self, value: Any, max_size: int, measurer: Any, page: Any = None, page_size: Any = None
+        ) -> PreviewResult:
             return PreviewResult("own", PreviewStrategy.SAMPLE, 1, 1, 1, 1, None, None)
 
     cache = RefCache(preview_generator=Own())
@@ -567,7 +617,9 @@ def test_parts_may_call_their_own_cache() -> None:
                 back("check")
             DefaultPermissionChecker.check(self, *args)
 
-    cache = RefCache(backend=Backend(), permission_checker=Quiet(), measurer=Measurer(), preview_generator=Generator())
+    cache = RefCache(
+        backend=Backend(), permission_checker=Quiet(), measurer=Measurer(), preview_generator=Generator()
+    )
     ref = cache.set("outer", [Text()]).ref_id
     cache.get(ref)
     cache.cached()(lambda: [Text()])()

@@ -21,9 +21,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
+from strategies import Color, Meters, Name, Point, Shape, Table, Word, lasting_values
 
 from mcp_refcache import RefCache
-from strategies import Color, Meters, Name, Point, Shape, Table, Word, lasting_values
 
 CACHE = RefCache(name="values", preview_length=100)
 LARGE = 80_000
@@ -60,14 +60,16 @@ def test_json_and_more_comes_back_equal_and_of_the_same_types(value: Any, large:
 
 
 VALUES: list[Any] = [
-    None, True, 5, -(10**40), 1.5, math.inf, "é\ud800", [1, [2]], {"a": {"b": []}}, (1, (2,)), Point(1, [2]), {1: "a", None: "b", True: 2, 1.5: 3},
+    None, True, 5, -(10**40), 1.5, math.inf, "é\ud800", [1, [2]], {"a": {"b": []}}, (1, (2,)), Point(1, [2]), {2: "a", None: "b", True: 2, 1.5: 3},
     {1, 2}, frozenset({"a"}), b"x\xff", bytearray(b"x"), date(2026, 1, 2), datetime(2026, 1, 2, 3, tzinfo=timezone.utc), time(1), timedelta(1, 2, 3),
     Decimal("1.10"), Fraction(1, 3), UUID(int=5), 1 + 2j, Color.RED, Word.NO, Shape.ROUND, Name("Ada"), Table(a=[1]), OrderedDict(b=[1], a=2),
     defaultdict(list, a=[1]), Counter("aab"), deque([1, [2]]), range(3), PurePosixPath("/x"), Row(1, ["a"]), Model(id=1, tags=["a"]),
 ]  # fmt: skip
 KEYS = [Color.RED, Name("Ada"), Word.NO, Meters(2.0), True, None, 1.5, "plain"]
 SIZES = pytest.mark.parametrize("filler", ["", "x" * LARGE], ids=["below 64 KB", "above"])
-KINDS = pytest.mark.parametrize("value", VALUES, ids=lambda value: f"{type(value).__name__} {str(value)[:12]!a}")
+KINDS = pytest.mark.parametrize(
+    "value", VALUES, ids=lambda value: f"{type(value).__name__} {str(value)[:12]!a}"
+)
 
 
 @SIZES
@@ -179,7 +181,9 @@ def test_rows_share_nothing_when_they_come_back() -> None:
     assert back == [{"a": [1, 2]}, {"a": [1]}]
 
 
-def test_objects_that_cannot_be_copied_are_shared_with_one_warning(cache: RefCache, caplog: pytest.LogCaptureFixture) -> None:
+def test_objects_that_cannot_be_copied_are_shared_with_one_warning(
+    cache: RefCache, caplog: pytest.LogCaptureFixture
+) -> None:
     class Connection:
         pass
 

@@ -78,7 +78,7 @@ if TYPE_CHECKING:
         resolve_refs,
     )
 
-__all__ = [  # noqa: RUF022 -- in the order of sorted(), which a test checks
+__all__ = [
     "AccessPolicy",
     "Actor",
     "ActorLike",

@@ -10,7 +10,7 @@ import enum
 import inspect
 import typing
 from collections.abc import Callable
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, cast
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
@@ -153,5 +153,6 @@ def _admits_text(kind: Any) -> bool:
 def _is_structure(kind: Any) -> bool:
     if not isinstance(kind, type) or issubclass(kind, _SCALARS):
         return False
+    kind = cast("type[Any]", kind)
     is_model = hasattr(kind, "__pydantic_validator__") or hasattr(kind, "__dataclass_fields__")
     return is_model or issubclass(kind, collections.abc.Iterable)

@@ -5,8 +5,7 @@ import inspect
 import logging
 import types
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from mcp_refcache._caller import aread_caller, read_caller
 from mcp_refcache._docs import caching_docs, document
@@ -43,7 +42,8 @@ def decorate(cache: "RefCache", options: Options) -> Callable[[Any], Any]:
 
     def decorator(function: Any) -> Any:
         if isinstance(function, (staticmethod, classmethod)):
-            return type(function)(decorator(function.__func__))
+            below = cast("Any", function)
+            return type(below)(decorator(below.__func__))
         _check(function)
         plan = Plan(cache, options, function)
         wrapper = _async_wrapper(plan, function) if _is_async(function) else _sync_wrapper(plan, function)
@@ -147,7 +147,7 @@ def _dress(wrapper: Any, function: Any, plan: Plan) -> Any:
     # a picture is handed through, so a schema of answers would be wrong
     hands_through = promises_protocol_result(plan.hints.get("return"))
     returns = plan.hints["return"] if hands_through else dict[str, Any]
-    parameters = []
+    parameters: list[inspect.Parameter] = []
     for name, parameter in plan.signature.parameters.items():
         # names in text are looked up in the module of a function; other callables have none that is sure
         annotation = parameter.annotation if is_plain else plan.hints.get(name, parameter.annotation)
@@ -162,7 +162,4 @@ def _dress(wrapper: Any, function: Any, plan: Plan) -> Any:
     described = function if is_plain else plain_function(function)
     unit = "characters" if plan.cache.preview_config.size_mode == SizeMode.CHARACTER else "tokens"
     wrapper.__doc__ = document(described.__doc__, caching_docs(plan.options.max_size, unit))
-    if is_plain:
-        with suppress(AttributeError, TypeError):  # a docstring that cannot be written
-            function.__doc__ = wrapper.__doc__
     return wrapper

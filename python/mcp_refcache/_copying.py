@@ -41,7 +41,7 @@ def copy_object(value: Any) -> Any:
         models, numpy arrays and pandas or polars frames; else the object itself, with one warning in
         the log per type.
     """
-    kind = type(value)
+    kind: type[Any] = type(value)  # pyright: ignore[reportUnknownVariableType]
     if issubclass(kind, _IMMUTABLE):
         return value
     module = kind.__module__.partition(".")[0]
@@ -49,13 +49,12 @@ def copy_object(value: Any) -> Any:
     if issubclass(kind, _COPIED) or is_dataclass(kind) or module in _COPIED_MODULES:
         try:
             return copy.deepcopy(value)
-        except Exception:  # noqa: BLE001, S110 - a foreign __deepcopy__ may fail in any way; then it is shared
+        except Exception:  # noqa: S110 - a foreign __deepcopy__ may fail in any way; then it is shared
             pass
-    if kind not in _reported:
-        _reported.add(kind)
+    name = f"{kind.__module__}.{kind.__qualname__}"
+    if name not in _reported:
+        _reported.add(name)
         logger.warning(
-            "%s.%s cannot be copied: the cache shares the object with its caller, changes to it show",
-            kind.__module__,
-            kind.__qualname__,
+            "%s cannot be copied: the cache shares the object with its caller, changes to it show", name
         )
     return value

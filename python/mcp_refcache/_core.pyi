@@ -18,12 +18,12 @@ class Cache:
     def __new__(
         cls,
         /,
-        name: str,
+        name: Any,
         *,
         backend: Any,
         default_policy: Any,
-        default_ttl: float | None,
-        default_namespace: str,
+        default_ttl: Any,
+        default_namespace: Any,
         preview_config: Any,
         measurer: Any,
         checker: Any,
@@ -41,11 +41,11 @@ class Cache:
         """
         Raises ValueError for a namespace that was not declared.
         """
-    def clear(self, /, namespace: str | None = None, *, actor: Any | None = None) -> int:
+    def clear(self, /, namespace: Any | None = None, *, actor: Any | None = None) -> int:
         """
         Removes entries of this cache; how many.
         """
-    def delete(self, /, ref_id: str, *, actor: Any | None = None) -> bool:
+    def delete(self, /, ref_id: Any, *, actor: Any | None = None) -> bool:
         """
         Removes an entry; whether it was there. With an actor, needs DELETE.
         """
@@ -53,7 +53,7 @@ class Cache:
         """
         An entry as a `CacheEntry`, or None.
         """
-    def exists(self, /, ref_id: str) -> bool:
+    def exists(self, /, ref_id: Any) -> bool:
         """
         Whether a live entry has this reference or key.
         """
@@ -68,12 +68,12 @@ class Cache:
     def get(
         self,
         /,
-        ref_id: str,
+        ref_id: Any,
         *,
         actor: Any,
-        page: int | None = None,
-        page_size: int | None = None,
-        max_size: int | None = None,
+        page: Any | None = None,
+        page_size: Any | None = None,
+        max_size: Any | None = None,
     ) -> dict[str, Any]:
         """
         The fields of a `CacheResponse`.
@@ -86,20 +86,20 @@ class Cache:
         """
         Whether a text is a reference that this cache may follow.
         """
-    def resolve(self, /, ref_id: str, *, actor: Any, use: bool = False) -> Any:
+    def resolve(self, /, ref_id: Any, *, actor: Any, use: bool = False) -> Any:
         """
         The value: for `use`, READ or EXECUTE is enough.
         """
     def set(
         self,
         /,
-        key: str,
+        key: Any,
         value: Any,
         *,
-        namespace: str | None = None,
+        namespace: Any | None = None,
         policy: Any | None = None,
         ttl: Any | None = None,
-        tool_name: str | None = None,
+        tool_name: Any | None = None,
         actor: Any | None = None,
         max_size: int | None = None,
         strategy: str | None = None,
@@ -119,9 +119,9 @@ class Cache:
         """
         Exchanges the default policy.
         """
-    def set_default_ttl(self, /, seconds: float | None) -> None:
+    def set_default_ttl(self, /, seconds: Any) -> None:
         """
-        Exchanges the default TTL; None = never expires.
+        Exchanges the default TTL; None or NEVER = never expires.
         """
     def set_generator(self, /, generator: Any | None, samples: bool) -> None:
         """
@@ -152,7 +152,7 @@ class Encoding:
     @staticmethod
     def for_model(model: str) -> Encoding:
         """
-        The vocabulary of a model; `cl100k_base` for models without a built-in one.
+        The vocabulary of this name or of a model; `cl100k_base` for models without a built-in one.
         """
     @property
     def name(self, /) -> str:
@@ -166,28 +166,28 @@ class MemoryStore:
     The native store behind `mcp_refcache.backends.MemoryBackend`: entries by any string.
     """
     def __len__(self, /) -> int: ...
-    def __new__(cls, /, max_size: int | None = None) -> MemoryStore: ...
+    def __new__(cls, /, max_size: Any | None = None) -> MemoryStore: ...
     def all_keys(self, /) -> list[str]:
         """
         All keys, also of entries that are expired and not yet removed.
         """
-    def clear(self, /, namespace: str | None = None) -> int:
+    def clear(self, /, namespace: Any | None = None) -> int:
         """
         Removes the entries of a namespace, or all; how many.
         """
-    def delete(self, /, key: str) -> bool:
+    def delete(self, /, key: Any) -> bool:
         """
         Removes an entry; whether it was there.
         """
-    def exists(self, /, key: str) -> bool:
+    def exists(self, /, key: Any) -> bool:
         """
         Whether a live entry has this key.
         """
-    def get(self, /, key: str) -> Any | None:
+    def get(self, /, key: Any) -> Any | None:
         """
         The live entry with this key as a `CacheEntry`, or None.
         """
-    def keys(self, /, namespace: str | None = None) -> list[str]:
+    def keys(self, /, namespace: Any | None = None) -> list[str]:
         """
         Keys of the live entries of a namespace, or of all.
         """
@@ -195,11 +195,11 @@ class MemoryStore:
         """
         The entry with this key, also if it is expired and not yet removed.
         """
-    def set(self, /, key: str, entry: Any) -> None:
+    def set(self, /, key: Any, entry: Any) -> None:
         """
         Stores a snapshot of a `CacheEntry`.
         """
-    def set_max_size(self, /, max_size: int | None) -> None:
+    def set_max_size(self, /, max_size: Any | None) -> None:
         """
         Sets the most entries to keep; None = no limit.
         """
@@ -253,7 +253,7 @@ def fingerprint(value: Any, *, frozen: bool = False) -> tuple[str, bool]:
     """
 
 def generate(
-    strategy: str, value: Any, max_size: int, measurer: Any, page: int | None, page_size: int | None
+    strategy: str, value: Any, max_size: int, measurer: Any, page: Any | None, page_size: Any | None
 ) -> tuple[Any, str, int, int, int | None, int | None, int | None, int | None]:
     """
     What the built-in generator of a strategy shows of a value.

@@ -50,6 +50,34 @@ class Arguments:
             return [value for name, value in bound.arguments.items() if name not in self._without]
         return values if self._kept is None else [values[place] for place in self._kept]
 
+    def complete(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        """Return positional and keyword arguments of the same call with defaults filled in.
+
+        Args:
+            args: The positional arguments.
+            kwargs: The keyword arguments.
+
+        Raises:
+            TypeError: If they do not fit the signature.
+        """
+        bound = self._signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        for name in self._without.intersection(bound.arguments):
+            del bound.arguments[name]
+        positional: list[Any] = []
+        named: dict[str, Any] = {}
+        for name, value in bound.arguments.items():
+            kind = self._signature.parameters[name].kind
+            if kind is inspect.Parameter.VAR_POSITIONAL:
+                positional.extend(value)
+            elif kind is inspect.Parameter.VAR_KEYWORD:
+                named.update(value)
+            elif kind is inspect.Parameter.KEYWORD_ONLY:
+                named[name] = value
+            else:
+                positional.append(value)
+        return positional, named
+
     def _bind_plain(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Any] | None:
         # many times faster than `inspect.Signature.bind`, for signatures without *args, **kwargs and `/`
         if len(args) > self._most_positional:

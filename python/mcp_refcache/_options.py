@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal
 
 from mcp_refcache.models import AsyncResponseFormat, PreviewStrategy
@@ -41,11 +42,19 @@ class Options:
             raise ValueError(f"max_size must be 0 or greater, not {self.max_size}")
         if self.resolve_refs not in (True, False, "shallow"):
             raise ValueError(f"resolve_refs must be True, False or 'shallow', not {self.resolve_refs!r}")
-        AsyncResponseFormat(self.async_response_format)
+        _check_member("async_response_format", self.async_response_format, AsyncResponseFormat)
         if self.preview_type is not None:
-            PreviewStrategy(self.preview_type)
+            _check_member("preview_type", self.preview_type, PreviewStrategy)
 
     @property
     def is_scoped(self) -> bool:
         """Whether the context decides where results go or whose they are."""
         return bool(self.namespace_template or self.owner_template or self.session_scoped)
+
+
+def _check_member(name: str, value: object, kind: type[Enum]) -> None:
+    try:
+        kind(value)
+    except ValueError:
+        allowed = ", ".join(repr(member.value) for member in kind)
+        raise ValueError(f"{name} must be one of {allowed}, not {value!r}") from None

@@ -162,13 +162,9 @@ class Plan:
         return True
 
     def _key(self, args: tuple[Any, ...], kwargs: dict[str, Any], scope: object) -> str | None:
-        make_key = self.options.key
-        try:
-            values = self._arguments.bind(args, kwargs) if make_key is None else None
-        except TypeError:
-            return None  # the call itself says what is wrong, in Python's own words
-        if make_key is not None:
-            values = [make_key(*args, **kwargs)]
+        values = self._key_values(args, kwargs)
+        if values is None:
+            return None
         try:
             return _core.fingerprint((self._function_part(), self._settings_part, scope, values))[0]
         except Exception as error:  # arguments may raise anything when they are looked at
@@ -180,6 +176,16 @@ class Plan:
                 why,
             )
             return None
+
+    def _key_values(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any] | None:
+        make_key = self.options.key
+        try:
+            if make_key is None:
+                return self._arguments.bind(args, kwargs)
+            positional, named = self._arguments.complete(args, kwargs)
+        except TypeError:
+            return None  # the call itself says what is wrong, in Python's own words
+        return [make_key(*positional, **named)]
 
     # -- hits -----------------------------------------------------------------------------------
 
@@ -193,8 +199,8 @@ class Plan:
         Raises:
             PermissionDenied: If the caller may neither see nor use it.
         """
-        # a namespace from a template was filled with this caller's own ids: it needs no check
-        is_own = self.options.namespace_template is not None
+        # what the context scoped was found with this caller's own ids: it is the caller's as if just made
+        is_own = self.options.is_scoped
         answer = self.cache._answer(ref_id, actor=request.caller.actor, producer=is_own)
         return _sendable(answer, request)
 

@@ -3,9 +3,9 @@
 import inspect
 import json
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence, Sized
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from pydantic_core import to_json
 
@@ -24,8 +24,10 @@ _ITERATOR_MODULES: Final = frozenset({"builtins", "itertools"})
 
 def materialise(result: Any) -> Any:
     """Read a generator, or an iterator such as `map` gives, to its end; anything else stays as it is."""
-    is_stream = isinstance(result, Iterator) and type(result).__module__ in _ITERATOR_MODULES
-    return list(result) if is_stream and not inspect.isawaitable(result) else result
+    is_stream = isinstance(result, Iterator) and type(cast("Any", result)).__module__ in _ITERATOR_MODULES
+    if is_stream and not inspect.isawaitable(cast("Any", result)):
+        return list(cast("Iterator[Any]", result))
+    return cast("Any", result)
 
 
 async def amaterialise(result: Any) -> Any:
@@ -47,8 +49,8 @@ def as_json(value: Any) -> Any:
 
 def is_protocol_result(result: Any) -> bool:
     """Tell whether a result is meant for the client as it is, or is a list with such parts."""
-    kinds = set(map(type, result)) if isinstance(result, (list, tuple)) else {type(result)}
-    return any(map(_is_protocol_type, kinds))
+    parts = cast("Sequence[Any]", result) if isinstance(result, (list, tuple)) else [result]
+    return any(map(_is_protocol_type, set(map(type, parts))))
 
 
 def promises_protocol_result(hint: Any) -> bool:
@@ -94,8 +96,14 @@ def answer_without_store(
         if cache._permission_checker.has_permission(rights, Permission.READ, actor, "public"):
             size = cache._measurer.measure(result)
             if size <= limit:
-                items = len(result) if isinstance(result, (list, tuple, set, frozenset, dict)) else None
-                head = {"ref_id": ref_id, "value": result, "is_complete": True, "is_async": False}
+                is_counted = isinstance(result, (list, tuple, set, frozenset, dict))
+                items = len(cast("Sized", result)) if is_counted else None
+                head: dict[str, Any] = {
+                    "ref_id": ref_id,
+                    "value": result,
+                    "is_complete": True,
+                    "is_async": False,
+                }
                 return {**head, "size": size, "total_items": items, **place}
     return {
         "ref_id": ref_id,

@@ -1,12 +1,13 @@
 """What a function's signature says: parameters, their types, and which of them the framework fills in."""
 
+import functools
 import inspect
 import re
 import types
 import typing
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 #: Packages whose types as annotation, or objects as default, mean "FastMCP gives this, not the caller".
 _INJECTING = frozenset({"fastmcp", "docket", "uncalled_for"})
@@ -77,10 +78,10 @@ def plain_function(function: Any) -> Any:
     while True:
         if isinstance(function, types.MethodType):
             function = function.__func__
-        elif hasattr(function, "func") and hasattr(function, "keywords"):  # functools.partial and its kind
-            function = function.func
+        elif isinstance(function, functools.partial):
+            function = cast("functools.partial[Any]", function).func
         elif not inspect.isroutine(function) and not isinstance(function, type):
-            call = getattr(type(function), "__call__", None)  # noqa: B004 - wanted is the method, not a yes or no
+            call = getattr(cast("type[Any]", type(function)), "__call__", None)  # noqa: B004 - wanted is the method, not a yes or no
             return call if isinstance(call, types.FunctionType) else function
         else:
             return function

@@ -16,7 +16,7 @@ from mcp_refcache.context import TiktokenAdapter, TokenMeasurer, get_default_mea
 from mcp_refcache.context_integration import get_context_values, try_get_fastmcp_context
 from mcp_refcache.models import CacheReference, CacheResponse, PreviewConfig, PreviewStrategy, SizeMode
 from mcp_refcache.permissions import AccessPolicy
-from mcp_refcache.preview import SampleGenerator, _Generator, get_default_generator
+from mcp_refcache.preview import SampleGenerator, get_default_generator
 
 if TYPE_CHECKING:
     from mcp_refcache.access.actor import Actor
@@ -108,7 +108,9 @@ class RefCache:
         self._default_ttl = default_ttl
         self._preview_config = _make_preview_config(preview_config, preview_length)
         self._measurer_object = self._make_measurer(measurer)
-        self._checker_object = permission_checker if permission_checker is not None else DefaultPermissionChecker()
+        self._checker_object = (
+            permission_checker if permission_checker is not None else DefaultPermissionChecker()
+        )
         self._core = _core.Cache(
             name,
             backend=self._backend,
@@ -179,8 +181,7 @@ class RefCache:
 
     @_preview_generator.setter
     def _preview_generator(self, generator: PreviewGenerator) -> None:
-        native = isinstance(generator, _Generator) and type(generator).__module__ == _Generator.__module__
-        if native and generator._strategy == self._preview_config.default_strategy:
+        if type(generator) is type(get_default_generator(self._preview_config.default_strategy)):
             self._core.set_generator(None, False)
         else:
             self._core.set_generator(generator, isinstance(generator, SampleGenerator))
@@ -491,6 +492,11 @@ def _make_preview_config(config: PreviewConfig | None, preview_length: int | Non
 
 
 def _declaration(item: str) -> tuple[str, Ttl, AccessPolicy | None]:
+<<<<<<< HEAD
+=======
+    if not isinstance(item, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"namespaces must be names, patterns or Namespace objects, not {type(item).__name__}")
+>>>>>>> main
     if isinstance(item, Namespace):
         return str(item), item.ttl, item.policy
     return item, None, None
@@ -509,7 +515,9 @@ def _names(name: str, names: Iterable[str]) -> list[str]:
 def _check_part(name: str, part: object, *methods: str) -> None:
     missing = [method for method in methods if not callable(getattr(part, method, None))]
     if part is not None and missing:
-        raise TypeError(f"{name} must have the methods {', '.join(methods)}; {type(part).__name__} lacks {', '.join(missing)}")
+        raise TypeError(
+            f"{name} must have the methods {', '.join(methods)}; {type(part).__name__} lacks {', '.join(missing)}"
+        )
 
 
 def _check_policy(name: str, policy: object) -> None:

@@ -147,9 +147,14 @@ class HuggingFaceAdapter:
                 transformers: Any = import_module("transformers")
                 self._tokenizer = transformers.AutoTokenizer.from_pretrained(self._model)
                 self._transformers_available = True
-            except Exception as error:  # noqa: BLE001 - whatever a foreign loader fails with, counting goes on
+            except Exception as error:
                 self._transformers_available = False
-                logger.warning("no tokenizer for %r (%s): using %s", self._model, type(error).__name__, self._fallback.model_name)
+                logger.warning(
+                    "no tokenizer for %r (%s): using %s",
+                    self._model,
+                    type(error).__name__,
+                    self._fallback.model_name,
+                )
         return self._tokenizer
 
     def encode(self, text: str) -> list[int]:

@@ -85,7 +85,7 @@ def expand_template(
     return _PLACEHOLDER.sub(fill, template)
 
 
-def try_get_fastmcp_context() -> Any | None:  # noqa: ANN401 -- FastMCP, and so its class, is optional
+def try_get_fastmcp_context() -> Any | None:
     """Find the FastMCP context of the current request.
 
     Returns:

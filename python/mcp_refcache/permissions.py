@@ -42,7 +42,7 @@ class Permission(enum.Flag):
     FULL = CRUD | EXECUTE
 
     @classmethod
-    def _missing_(cls, value: object) -> Any:  # noqa: ANN401 - as in Flag
+    def _missing_(cls, value: object) -> Any:
         if not isinstance(value, int):
             # Python 3.10 raises TypeError here, which pydantic does not turn into a ValidationError
             raise ValueError(f"{value!r} is not a valid {cls.__name__}")

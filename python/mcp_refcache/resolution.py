@@ -122,7 +122,9 @@ class RefResolver:
             KeyError: If `fail_on_missing` and a reference is missing or forbidden.
         """
         cache, actor = self.cache, self.actor
-        knows: Callable[[str], bool] | None = cache._knows if hasattr(type(cache), "_knows") else None
+        # asked of the class: a mock has any attribute
+        kind: type[Any] = type(cache)  # pyright: ignore[reportUnknownVariableType]
+        knows: Callable[[str], bool] | None = cache._knows if hasattr(kind, "_knows") else None
 
         def resolve(ref_id: str) -> Any:
             return cache.resolve(ref_id, actor=actor)

@@ -118,11 +118,13 @@ impl MemoryBackend {
     }
 
     /// All ids, in the order they were first written.
+    #[cfg(feature = "python")]
     pub(crate) fn ids(&self) -> Vec<Arc<str>> {
         self.0.ledger.lock().ids(None)
     }
 
     /// Removes all entries.
+    #[cfg(feature = "python")]
     pub(crate) fn drain(&self) {
         let removed: Vec<_> = {
             let mut ledger = self.0.ledger.lock();

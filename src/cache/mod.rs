@@ -22,9 +22,11 @@ use crate::reference::CacheName;
 
 pub use answer::{Answer, AnswerOptions};
 pub use builder::Builder;
+#[cfg(feature = "python")]
 pub(crate) use lookup::not_found;
 pub use options::{Access, GetOptions, Reference, Response, SetOptions, Ttl};
 pub use resolution::{Resolution, ResolveOptions};
+#[cfg(feature = "python")]
 pub(crate) use settings::checked_ttl;
 pub use settings::{NamespaceRule, PreviewConfig, ResolveRequires, Settings};
 

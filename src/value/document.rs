@@ -227,6 +227,7 @@ impl Document {
     }
 
     /// What the text does not tell about types.
+    #[cfg(feature = "python")]
     pub(crate) fn notes(&self) -> &Notes {
         &self.notes
     }

@@ -1,4 +1,8 @@
 //! What JSON text does not tell about a value's types, kept beside the text by offset.
+#![cfg_attr(
+    not(feature = "python"),
+    allow(dead_code, reason = "only a binding makes notes")
+)]
 
 use std::any::Any;
 use std::sync::Arc;

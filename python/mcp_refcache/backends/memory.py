@@ -93,7 +93,9 @@ class _LiveEntry(CacheEntry):
 
     @classmethod
     def _of(cls, backend: MemoryBackend, key: str, entry: CacheEntry) -> _LiveEntry:
-        live = cls(entry.value, entry.namespace, entry.policy, entry.created_at, entry.expires_at, entry.metadata)
+        live = cls(
+            entry.value, entry.namespace, entry.policy, entry.created_at, entry.expires_at, entry.metadata
+        )
         object.__setattr__(live, "_home", (backend, key))
         return live
 

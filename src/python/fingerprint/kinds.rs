@@ -167,6 +167,8 @@ fn standard(class: &Bound<'_, PyType>) -> PyResult<Option<Kind>> {
         ("fractions", "Fraction") => Kind::Attributes(&["numerator", "denominator"]),
         ("re", "Pattern") => Kind::Attributes(&["pattern", "flags"]),
         ("collections", "deque") => Kind::Deque,
+        // mocks pretend to be everything
+        ("unittest.mock", _) => Kind::Identity,
         (_, "SecretStr" | "SecretBytes") if root == "pydantic" => Kind::Secret,
         (_, name)
             if root.starts_with("pydantic") && (name.ends_with("Url") || name.ends_with("Dsn")) =>
