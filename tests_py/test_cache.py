@@ -120,6 +120,7 @@ def test_a_key_of_several_namespaces_needs_its_namespace(cache: RefCache) -> Non
     with pytest.raises(KeyError, match="2 namespaces"):
         cache.resolve("k")
     assert cache.resolve("custom:b:k") == "custom:b"
+    assert cache.exists("k")
 
 
 def test_a_key_of_several_namespaces_is_the_one_that_the_caller_may_use(cache: RefCache) -> None:
@@ -377,6 +378,7 @@ def test_bad_input_is_named_and_nothing_is_stored(
         ({"max_size": 0}, ValueError, ["max_size", "0"]), ({"max_size": -5}, ValueError, ["max_size", "-5"]),
         ({"preview_length": 0}, ValueError, ["max_size", "0"]), ({"default_policy": 5}, TypeError, ["default_policy", "int"]),
         ({"resolve_requires": "x"}, ValueError, ["resolve_requires", "'x'", "read"]), ({"namespaces": [5]}, TypeError, ["namespaces", "int"]),
+        ({"trusted_caches": [5]}, TypeError, ["trusted_caches", "int"]), ({"trusted_caches": ["my cache"]}, ValueError, ["my cache"]),
         ({"namespaces": "public"}, TypeError, ["namespaces", "'public'"]), ({"trusted_caches": "other"}, TypeError, ["trusted_caches", "'other'"]),
         ({"namespace_ttls": {"a": -1}}, ValueError, ["'a'", "-1"]), ({"namespace_ttls": {"a": "x"}}, TypeError, ["'a'", "str"]), ({"name": 5}, TypeError, ["name"]), ({"default_namespace": ""}, ValueError, ["namespace"]),
         ({"preview_config": 5}, TypeError, ["preview_config"]), ({"measurer": 5}, TypeError, ["measurer", "int"]),
@@ -406,6 +408,28 @@ def test_reading_refuses_what_cannot_be(
     with pytest.raises(error) as raised:
         cache.get(**{"ref_id": "k", **arguments})
     assert all(word in str(raised.value) for word in words), str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        ({"ttl": -1}, ValueError, ["ttl", "-1"]), ({"ttl": "x"}, TypeError, ["ttl", "str"]), ({"policy": 5}, TypeError, ["policy", "int"]),
+        ({"namespace": ""}, ValueError, ["namespace"]), ({"namespace": 5}, TypeError, ["namespace", "int"]), ({"max_size": -1}, ValueError, ["max_size", "-1"]),
+        ({"resolve_refs": "deep"}, ValueError, ["resolve_refs", "'deep'", "shallow"]), ({"preview_type": "fancy"}, ValueError, ["preview_type", "'fancy'", "summary"]),
+        ({"max_size": "x"}, TypeError, ["max_size", "str"]), ({"key": 5}, TypeError, ["key", "int"]),
+        ({"async_response_format": "x"}, ValueError, ["async_response_format", "'x'", "minimal"]),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_decorator_refuses_what_cannot_be(cache: RefCache, arguments: dict[str, Any], error: type[Exception], words: list[str]) -> None:
+    with pytest.raises(error) as raised:
+        cache.cached(**arguments)
+    assert all(word in str(raised.value) for word in words), str(raised.value)
+
+
+def test_a_tool_without_a_namespace_needs_the_default_to_be_declared() -> None:
+    with pytest.raises(ValueError, match="custom:a"):
+        RefCache(namespaces=["custom:a"]).cached()
 
 
 def test_errors_never_show_a_stored_value(cache: RefCache) -> None:

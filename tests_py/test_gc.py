@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mcp_refcache import AccessPolicy, CacheEntry, MemoryBackend, PreviewResult, PreviewStrategy, RefCache
+from mcp_refcache import AccessPolicy, CacheEntry, MemoryBackend, Permission, PreviewResult, PreviewStrategy, RefCache
 
 LARGE = "x" * 80_000
 
@@ -224,6 +224,21 @@ def test_a_backend_in_two_caches_outlives_one_of_them() -> None:
         gc.collect()
     assert isinstance(other.resolve(ref)[0].other, RefCache)
     assert other.resolve(ref)[0].other.resolve(ref)
+
+
+def test_entries_keep_the_default_policy_of_a_cache_that_was_collected() -> None:
+    backend = MemoryBackend()
+
+    def make() -> tuple[str, weakref.ref[Any]]:
+        cache = RefCache(name="one", backend=backend, default_policy=AccessPolicy(agent_permissions=Permission.READ))
+        cache.itself = cache  # pyright: ignore
+        return cache.set("k", 1).ref_id, weakref.ref(cache)
+
+    ref, gone = make()
+    for _ in range(3):
+        gc.collect()
+    assert gone() is None
+    assert RefCache(name="other", backend=backend).resolve(ref, actor="agent") == 1
 
 
 def test_storing_and_removing_does_not_leak() -> None:

@@ -322,6 +322,51 @@ def test_the_checker_may_be_exchanged(cache: RefCache) -> None:
         cache.resolve(ref, actor="agent")
 
 
+@pytest.mark.parametrize("error", [ValueError("x"), KeyError("x"), KeyboardInterrupt(), SystemExit(3)])
+def test_the_error_of_a_checker_actor_or_policy_comes_out_as_the_same_object(cache: RefCache, error: BaseException) -> None:
+    class Checker(DefaultPermissionChecker):
+        def check(self, *args: Any) -> None:
+            raise error
+
+    class Rude(Person):
+        def matches(self, pattern: str) -> bool:
+            raise error
+
+    class Policy:
+        agent_permissions = Permission.FULL
+
+        @property
+        def user_permissions(self) -> Permission:
+            raise error
+
+    listed = cache.set("k", 1, policy=AccessPolicy(denied_actors={"user:x"})).ref_id
+    with pytest.raises(type(error)) as raised:
+        cache.resolve(listed, actor=Rude("a"))  # pyright: ignore
+    assert raised.value is error
+    cache._permission_checker = Checker()
+    with pytest.raises(type(error)) as raised:
+        cache.get(listed, actor="agent")
+    assert raised.value is error
+    storing = MemoryBackend()
+    storing.set("k", CacheEntry(1, "public", Policy(), 1.0))  # pyright: ignore
+    with pytest.raises(type(error)) as raised:
+        RefCache(backend=storing).resolve("k", actor="user")
+    assert raised.value is error
+
+
+@pytest.mark.parametrize("error", [ValueError("x"), KeyboardInterrupt()])
+def test_the_error_of_a_tokenizer_comes_out_as_the_same_object(error: BaseException) -> None:
+    class Broken(Words):
+        def count_tokens(self, text: str) -> int:
+            raise error
+
+    cache = RefCache(tokenizer=Broken())
+    ref = cache.set("k", [1]).ref_id
+    with pytest.raises(type(error)) as raised:
+        cache.get(ref)
+    assert raised.value is error
+
+
 # -- measurers and tokenizers --------------------------------------------------------------------------
 
 

@@ -21,7 +21,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
-from strategies import Color, Name, Point, Shape, Table, Word, lasting_values
+from strategies import Color, Meters, Name, Point, Shape, Table, Word, lasting_values
 
 from mcp_refcache import RefCache
 
@@ -65,6 +65,7 @@ VALUES: list[Any] = [
     Decimal("1.10"), Fraction(1, 3), UUID(int=5), 1 + 2j, Color.RED, Word.NO, Shape.ROUND, Name("Ada"), Table(a=[1]), OrderedDict(b=[1], a=2),
     defaultdict(list, a=[1]), Counter("aab"), deque([1, [2]]), range(3), PurePosixPath("/x"), Row(1, ["a"]), Model(id=1, tags=["a"]),
 ]  # fmt: skip
+KEYS = [Color.RED, Name("Ada"), Word.NO, Meters(2.0), True, None, 1.5, "plain"]
 SIZES = pytest.mark.parametrize("filler", ["", "x" * LARGE], ids=["below 64 KB", "above"])
 KINDS = pytest.mark.parametrize(
     "value", VALUES, ids=lambda value: f"{type(value).__name__} {str(value)[:12]!a}"
@@ -85,6 +86,14 @@ def test_a_value_comes_back_equal_and_of_the_same_type(value: Any, filler: str) 
 def test_a_value_alone_comes_back_equal_and_of_the_same_type(value: Any) -> None:
     back = CACHE.resolve(CACHE.set("k", copy.deepcopy(value)).ref_id)
     assert (back, type(back)) == (value, type(value))
+
+
+@SIZES
+@pytest.mark.parametrize("key", KEYS, ids=lambda key: type(key).__name__)
+def test_a_key_comes_back_of_the_same_type(key: Any, filler: str) -> None:
+    back = CACHE.resolve(CACHE.set("k", [{key: 1}, filler]).ref_id)[0]
+    assert back == {key: 1}
+    assert type(next(iter(back))) is type(key)
 
 
 @SIZES
@@ -142,6 +151,17 @@ def test_a_value_alone_is_nobody_elses_object(name: str) -> None:
     how(given_in)
     change(CACHE.resolve(ref), how)
     assert repr(CACHE.resolve(ref)) == before
+
+
+@SIZES
+@pytest.mark.parametrize("name", CHANGES)
+def test_what_is_done_to_a_preview_does_not_change_what_is_stored(name: str, filler: str) -> None:
+    value, how = CHANGES[name]
+    ref = CACHE.set("k", [copy.deepcopy(value), filler]).ref_id
+    for page in (None, 1):
+        shown = CACHE.get(ref, page=page, max_size=200_000).preview
+        change(shown[0], how)
+    assert repr(CACHE.resolve(ref)[0]) == repr(value)
 
 
 @pytest.mark.parametrize("rows", [3, 50_000])

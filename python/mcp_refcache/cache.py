@@ -96,8 +96,6 @@ class RefCache:
             raise ValueError(f"resolve_requires must be 'execute' or 'read', not {resolve_requires!r}")
         if default_policy is not None:
             _check_policy("default_policy", default_policy)
-        _check_names("namespaces", namespaces)
-        _check_names("trusted_caches", trusted_caches)
         _check_part("tokenizer", tokenizer, "count_tokens")
         _check_part("measurer", measurer, "measure")
         _check_part("preview_generator", preview_generator, "generate")
@@ -122,9 +120,9 @@ class RefCache:
             preview_config=self._preview_config,
             measurer=self._measurer_object,
             checker=self._checker_object,
-            namespaces=[_declaration(item) for item in namespaces or ()],
+            namespaces=[_declaration(item) for item in _names("namespaces", namespaces or ())],
             rules=[(pattern, ttl, None) for pattern, ttl in (namespace_ttls or {}).items()],
-            trusted=list(trusted_caches),
+            trusted=_names("trusted_caches", trusted_caches),
             copy_values=copy_values,
             resolve_requires=resolve_requires,
         )
@@ -374,13 +372,14 @@ class RefCache:
             shared: Whether a tool with injected parameters (a `Context`) has one result for all callers.
 
         Raises:
-            TypeError: If it is put above `@mcp.tool`, or the policy is no policy.
-            ValueError: For an undeclared namespace, an unknown `preview_type`, and sizes below 0.
+            TypeError: If it is put above `@mcp.tool`, or the policy or TTL is none.
+            ValueError: For an undeclared namespace, an unknown `preview_type`, and sizes and TTLs below 0.
         """
         if policy is not None:
             _check_policy("policy", policy)
-        if namespace is not None and namespace_template is None:
-            self._core.check_namespace(namespace)
+        if namespace_template is None:
+            self._core.check_namespace(self.default_namespace if namespace is None else namespace)
+        self._core.check_ttl(ttl)
         return decorate(
             self,
             Options(
@@ -493,16 +492,24 @@ def _make_preview_config(config: PreviewConfig | None, preview_length: int | Non
 
 
 def _declaration(item: str) -> tuple[str, Ttl, AccessPolicy | None]:
+<<<<<<< HEAD
+=======
     if not isinstance(item, str):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"namespaces must be names, patterns or Namespace objects, not {type(item).__name__}")
+>>>>>>> main
     if isinstance(item, Namespace):
         return str(item), item.ttl, item.policy
     return item, None, None
 
 
-def _check_names(name: str, names: object) -> None:
+def _names(name: str, names: Iterable[str]) -> list[str]:
     if isinstance(names, str):
         raise TypeError(f"{name} must be a list of names, not the str {names!r}")
+    listed = list(names)
+    for item in listed:
+        if not isinstance(item, str):
+            raise TypeError(f"{name} must hold names, not {type(item).__name__}")
+    return listed
 
 
 def _check_part(name: str, part: object, *methods: str) -> None:

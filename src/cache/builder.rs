@@ -162,6 +162,9 @@ impl Builder {
         let name = CacheName::new(self.name)?;
         let settings = self.settings;
         settings.check()?;
+        for name in &settings.trusted {
+            CacheName::new(name.as_str())?;
+        }
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
         let backend = match (self.backend, self.max_entries) {
             (Some(_), Some(limit)) => {

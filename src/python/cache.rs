@@ -396,11 +396,21 @@ impl Cache {
     }
 
     /// Raises ValueError for a namespace that was not declared.
-    fn check_namespace(&self, namespace: &str) -> PyResult<()> {
+    fn check_namespace(&self, namespace: &Bound<'_, PyAny>) -> PyResult<()> {
+        let namespace = text("namespace", namespace)?;
         self.core()
             .settings()
             .check_namespace(namespace)
             .map_err(to_py)
+    }
+
+    /// Raises TypeError or ValueError for what is no TTL.
+    #[staticmethod]
+    fn check_ttl(ttl: &Bound<'_, PyAny>) -> PyResult<()> {
+        match arguments::ttl("ttl", ttl)? {
+            Ttl::Seconds(seconds) => checked_ttl("ttl", Some(seconds)).map(drop).map_err(to_py),
+            Ttl::Default | Ttl::Never => Ok(()),
+        }
     }
 
     /// Whether answering for this entry may take long.

@@ -51,11 +51,12 @@ impl Snapshot {
         let (total_items, total_size) = (copy::length(value), Some(walked.text.len()));
         let form = match keep {
             Keep::Share => Form::Shared(value.clone().unbind()),
-            Keep::Copy if walked.text.len() >= LARGE => {
+            Keep::Copy if walked.text.len() >= LARGE && walked.tells_keys => {
                 let Walked {
                     text,
                     mut notes,
                     objects,
+                    ..
                 } = walked;
                 if !objects.is_empty() {
                     notes.objects = Some(Arc::new(Objects::keep(value.py(), objects)?));
@@ -175,6 +176,7 @@ pub(super) fn to_document(
         text,
         mut notes,
         objects: found,
+        ..
     } = walked;
     if !found.is_empty() {
         notes.objects = Some(Arc::new(objects(found)));

@@ -26,6 +26,8 @@ pub(super) struct Walked {
     pub(super) notes: Notes,
     /// What `Note::Instance` and `Note::Opaque` refer to by number.
     pub(super) objects: Vec<Py<PyAny>>,
+    /// Whether text and notes tell the types of all keys; those of an enum, say, are not told.
+    pub(super) tells_keys: bool,
 }
 
 /// Writes the JSON text of a Python object.
@@ -38,6 +40,7 @@ pub(super) fn walk(value: &Bound<'_, PyAny>) -> PyResult<Walked> {
         text: String::new(),
         notes: Notes::default(),
         objects: Vec::new(),
+        tells_keys: true,
     };
     let mut walker = Walker {
         walked,
@@ -69,6 +72,7 @@ pub(super) fn opaque(value: &Bound<'_, PyAny>) -> PyResult<Walked> {
         text,
         notes,
         objects: vec![value.clone().unbind()],
+        tells_keys: true,
     })
 }
 
@@ -239,6 +243,7 @@ impl Walker {
     fn key(&mut self, key: &Bound<'_, PyAny>) -> PyResult<()> {
         let at = self.walked.text.len();
         if let Ok(text) = key.cast::<PyString>() {
+            self.walked.tells_keys &= key.is_exact_instance_of::<PyString>();
             return string(text, &mut self.walked.text);
         }
         let note = if key.is_none() {
@@ -252,11 +257,13 @@ impl Walker {
             });
             KeyType::Bool
         } else if key.is_instance_of::<PyInt>() {
+            self.walked.tells_keys &= key.is_exact_instance_of::<PyInt>();
             self.walked.text.push('"');
             self.int(key)?;
             self.walked.text.push('"');
             KeyType::Int
         } else if let Ok(number) = key.cast::<PyFloat>() {
+            self.walked.tells_keys &= key.is_exact_instance_of::<PyFloat>();
             self.walked.text.push('"');
             write::float(number.value(), &mut self.walked.text);
             self.walked.text.push('"');
