@@ -51,7 +51,7 @@ def copy_object(value: Any) -> Any:
             return copy.deepcopy(value)
         except Exception:  # noqa: S110 - a foreign __deepcopy__ may fail in any way; then it is shared
             pass
-    _report(type(value))
+    _report(type(value))  # pyright: ignore[reportUnknownArgumentType]
     return value
 
 
