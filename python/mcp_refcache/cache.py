@@ -492,11 +492,6 @@ def _make_preview_config(config: PreviewConfig | None, preview_length: int | Non
 
 
 def _declaration(item: str) -> tuple[str, Ttl, AccessPolicy | None]:
-<<<<<<< HEAD
-=======
-    if not isinstance(item, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise TypeError(f"namespaces must be names, patterns or Namespace objects, not {type(item).__name__}")
->>>>>>> main
     if isinstance(item, Namespace):
         return str(item), item.ttl, item.policy
     return item, None, None
@@ -507,7 +502,7 @@ def _names(name: str, names: Iterable[str]) -> list[str]:
         raise TypeError(f"{name} must be a list of names, not the str {names!r}")
     listed = list(names)
     for item in listed:
-        if not isinstance(item, str):
+        if not isinstance(item, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"{name} must hold names, not {type(item).__name__}")
     return listed
 
