@@ -421,7 +421,9 @@ def test_reading_refuses_what_cannot_be(
     ],
     ids=str,
 )  # fmt: skip
-def test_a_decorator_refuses_what_cannot_be(cache: RefCache, arguments: dict[str, Any], error: type[Exception], words: list[str]) -> None:
+def test_a_decorator_refuses_what_cannot_be(
+    cache: RefCache, arguments: dict[str, Any], error: type[Exception], words: list[str]
+) -> None:
     with pytest.raises(error) as raised:
         cache.cached(**arguments)
     assert all(word in str(raised.value) for word in words), str(raised.value)

@@ -9,7 +9,15 @@ from typing import Any
 
 import pytest
 
-from mcp_refcache import AccessPolicy, CacheEntry, MemoryBackend, Permission, PreviewResult, PreviewStrategy, RefCache
+from mcp_refcache import (
+    AccessPolicy,
+    CacheEntry,
+    MemoryBackend,
+    Permission,
+    PreviewResult,
+    PreviewStrategy,
+    RefCache,
+)
 
 LARGE = "x" * 80_000
 
@@ -230,7 +238,9 @@ def test_entries_keep_the_default_policy_of_a_cache_that_was_collected() -> None
     backend = MemoryBackend()
 
     def make() -> tuple[str, weakref.ref[Any]]:
-        cache = RefCache(name="one", backend=backend, default_policy=AccessPolicy(agent_permissions=Permission.READ))
+        cache = RefCache(
+            name="one", backend=backend, default_policy=AccessPolicy(agent_permissions=Permission.READ)
+        )
         cache.itself = cache  # pyright: ignore
         return cache.set("k", 1).ref_id, weakref.ref(cache)
 

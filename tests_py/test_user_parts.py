@@ -323,7 +323,9 @@ def test_the_checker_may_be_exchanged(cache: RefCache) -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError("x"), KeyError("x"), KeyboardInterrupt(), SystemExit(3)])
-def test_the_error_of_a_checker_actor_or_policy_comes_out_as_the_same_object(cache: RefCache, error: BaseException) -> None:
+def test_the_error_of_a_checker_actor_or_policy_comes_out_as_the_same_object(
+    cache: RefCache, error: BaseException
+) -> None:
     class Checker(DefaultPermissionChecker):
         def check(self, *args: Any) -> None:
             raise error

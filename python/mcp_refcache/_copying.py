@@ -27,7 +27,7 @@ _IMMUTABLE = (
 _COPIED = (BaseModel, Mapping, Sequence, Set)
 _COPIED_MODULES = ("numpy", "pandas", "polars", "array", "collections")
 #: Weak, as a class may refer to whatever surrounds it.
-_reported: WeakSet[type] = WeakSet()
+_reported: WeakSet[type[Any]] = WeakSet()
 
 
 def copy_object(value: Any) -> Any:
@@ -41,7 +41,7 @@ def copy_object(value: Any) -> Any:
         models, numpy arrays and pandas or polars frames; else the object itself, with one warning in
         the log per type.
     """
-    kind: type[Any] = type(value)  # pyright: ignore[reportUnknownVariableType]
+    kind: Any = type(value)  # pyright: ignore[reportUnknownVariableType]
     if issubclass(kind, _IMMUTABLE):
         return value
     module = kind.__module__.partition(".")[0]
@@ -51,10 +51,15 @@ def copy_object(value: Any) -> Any:
             return copy.deepcopy(value)
         except Exception:  # noqa: S110 - a foreign __deepcopy__ may fail in any way; then it is shared
             pass
-    name = f"{kind.__module__}.{kind.__qualname__}"
-    if name not in _reported:
-        _reported.add(name)
-        logger.warning(
-            "%s cannot be copied: the cache shares the object with its caller, changes to it show", name
-        )
+    _report(type(value))  # pyright: ignore[reportUnknownArgumentType]
     return value
+
+
+def _report(kind: type[Any]) -> None:
+    if kind not in _reported:
+        _reported.add(kind)
+        logger.warning(
+            "%s.%s cannot be copied: the cache shares the object with its caller, changes to it show",
+            kind.__module__,
+            kind.__qualname__,
+        )
