@@ -502,7 +502,7 @@ def _names(name: str, names: Iterable[str]) -> list[str]:
         raise TypeError(f"{name} must be a list of names, not the str {names!r}")
     listed = list(names)
     for item in listed:
-        if not isinstance(item, str):
+        if not isinstance(item, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"{name} must hold names, not {type(item).__name__}")
     return listed
 
