@@ -5,10 +5,25 @@ use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use super::cache::Never;
 use super::error::to_py;
 use crate::cache::Ttl;
 use crate::error::Error;
+
+/// "Never expires": a TTL, to be told from None, which means "as the cache says".
+#[pyclass(frozen, name = "Never", module = "mcp_refcache._core")]
+pub(super) struct Never;
+
+#[pymethods]
+impl Never {
+    #[new]
+    fn new() -> Self {
+        Self
+    }
+
+    fn __repr__(&self) -> &'static str {
+        "NEVER"
+    }
+}
 
 /// How much of a wrong argument an error shows.
 const SHOWN: usize = 60;

@@ -31,9 +31,11 @@ mod _core {
         parse_namespace, required_session,
     };
     #[pymodule_export]
+    use super::arguments::Never;
+    #[pymodule_export]
     use super::backend::MemoryStore;
     #[pymodule_export]
-    use super::cache::{Cache, Never};
+    use super::cache::Cache;
     #[pymodule_export]
     use super::contains_refs::contains_refs;
     #[pymodule_export]

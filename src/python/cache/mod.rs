@@ -1,5 +1,8 @@
 //! The native half of the Python class `RefCache`.
 
+mod parts;
+mod reply;
+
 use std::sync::Arc;
 
 use parking_lot::RwLock;
@@ -8,39 +11,22 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 use pyo3::{PyTraverseError, PyVisit};
 
+use self::parts::{Parts, config, default_ttl, rule, store};
 use super::access::{PyActor, PyPolicy, checker_from_python};
 use super::arguments::{self, number, optional_text, readable, shown, text};
-use super::backend::{MemoryStore, PyBackend, wait};
+use super::backend::wait;
 use super::clock::PythonClock;
 use super::error::to_py;
-use super::hook::Hook;
 use super::snapshot::{self, Keep, Snapshot};
-use super::{decode, entry, measure, preview};
-use crate::backend::{Backend, KeyIndexed};
+use super::{entry, measure, preview};
 use crate::cache::{
-    Access, Answer, AnswerOptions, GetOptions, NamespaceRule, PreviewConfig, RefCache, Reference,
-    ResolveRequires, SetOptions, Ttl, checked_ttl, not_found,
+    Access, Answer, AnswerOptions, GetOptions, RefCache, Reference, ResolveRequires, SetOptions,
+    Ttl, checked_ttl, not_found,
 };
 use crate::entry::Entry;
 use crate::error::Result;
-use crate::preview::{PreviewResult, PreviewStrategy};
+use crate::preview::PreviewStrategy;
 use crate::value::Value;
-
-/// "Never expires": a TTL, to be told from None, which means "as the cache says".
-#[pyclass(frozen, name = "Never", module = "mcp_refcache._core")]
-pub(super) struct Never;
-
-#[pymethods]
-impl Never {
-    #[new]
-    fn new() -> Self {
-        Self
-    }
-
-    fn __repr__(&self) -> &'static str {
-        "NEVER"
-    }
-}
 
 /// `ref_id, namespace, created_at, expires_at, total_items, total_size` of a stored value.
 type Stored<'py> = (
@@ -58,22 +44,6 @@ pub(super) struct Cache {
     core: RwLock<RefCache>,
     keep: Keep,
     parts: RwLock<Parts>,
-}
-
-/// The Python objects that a cache was made of; the user may exchange them.
-struct Parts {
-    backend: Py<PyAny>,
-    measurer: Py<PyAny>,
-    /// The user's generator; `None` where it is one of ours.
-    generator: Option<Py<PyAny>>,
-    /// Whether the user's generator gives way to pagination when a page is asked for.
-    samples: bool,
-    preview_config: Py<PyAny>,
-    /// What the core calls.
-    backend_hook: Option<Hook>,
-    measurer_hook: Option<Hook>,
-    checker_hook: Option<Hook>,
-    default_policy: Arc<PyPolicy>,
 }
 
 #[pymethods]
@@ -296,24 +266,11 @@ impl Cache {
         fields.set_item(intern!(py, "namespace"), &*entry.namespace)?;
         if let Some(generator) = self.foreign_generator(py, &entry, &mut options) {
             let result = self.foreign(py, &core, &generator, &entry, &options)?;
-            for (field, attribute) in FOREIGN_FIELDS {
-                fields.set_item(field, result.getattr(attribute)?)?;
-            }
+            reply::foreign_response(&fields, &result)?;
             return Ok(fields);
         }
         let result = self.unlocked(py, &entry, || core.view(&entry, &options))?;
-        fields.set_item(
-            intern!(py, "preview"),
-            decode::excerpt(py, &result.excerpt)?,
-        )?;
-        describe(&fields, &result)?;
-        if core
-            .measurer()
-            .unit()
-            .is_some_and(|unit| unit != "characters")
-        {
-            fields.set_item(intern!(py, "total_tokens"), result.original_size)?;
-        }
+        reply::response(&fields, &result, core.measurer())?;
         Ok(fields)
     }
 
@@ -450,43 +407,15 @@ impl Cache {
         let fields = PyDict::new(py);
         fields.set_item(intern!(py, "ref_id"), ref_id)?;
         match (answer, foreign) {
-            (Some(Answer::Complete { size }), _) => {
-                fields.set_item(intern!(py, "value"), snapshot::fresh(py, &entry.value)?)?;
-                flags(&fields, true)?;
-                fields.set_item(intern!(py, "size"), size)?;
-                fields.set_item(intern!(py, "total_items"), entry.details.total_items)?;
-            }
+            (Some(Answer::Complete { size }), _) => reply::complete(&fields, &entry, size)?,
             (Some(Answer::Preview(result)), _) => {
-                let shown = decode::excerpt(py, &result.excerpt)?;
-                let hint = large_hint(ref_id, &shown, core.preview_size(&entry));
-                fields.set_item(intern!(py, "preview"), shown)?;
-                flags(&fields, false)?;
-                describe(&fields, &result)?;
-                fields.del_item(intern!(py, "sampled_items")).ok();
-                fields.set_item(intern!(py, "message"), hint)?;
+                reply::preview(&fields, &result, &core, &entry)?;
             }
             (None, Some(generator)) => {
                 let result = self.foreign(py, &core, &generator, &entry, &GetOptions::default())?;
-                fields.set_item(intern!(py, "preview"), result.getattr("preview")?)?;
-                flags(&fields, false)?;
-                for (field, attribute) in &FOREIGN_FIELDS[1..] {
-                    let fact = result.getattr(*attribute)?;
-                    if !(fact.is_none() && matches!(*field, "page" | "total_pages")) {
-                        fields.set_item(*field, fact)?;
-                    }
-                }
-                fields.set_item(intern!(py, "message"), hint(ref_id))?;
+                reply::foreign_preview(&fields, &result)?;
             }
-            (Some(Answer::Hidden) | None, _) => {
-                fields.set_item(intern!(py, "preview"), py.None())?;
-                flags(&fields, false)?;
-                fields.set_item(intern!(py, "preview_strategy"), py.None())?;
-                fields.set_item(intern!(py, "total_items"), py.None())?;
-                let message = format!(
-                    "You may use this value but not see it: pass ref_id='{ref_id}' to another tool."
-                );
-                fields.set_item(intern!(py, "message"), message)?;
-            }
+            (Some(Answer::Hidden) | None, _) => reply::hidden(&fields)?,
         }
         fields.set_item(intern!(py, "namespace"), &*entry.namespace)?;
         fields.set_item(intern!(py, "cache_name"), core.name())?;
@@ -521,40 +450,9 @@ impl Cache {
         let Some(parts) = self.parts.try_read() else {
             return Ok(());
         };
-        visit.call(&parts.backend)?;
-        visit.call(&parts.measurer)?;
-        visit.call(&parts.generator)?;
-        visit.call(&parts.preview_config)?;
-        let hooks = [
-            &parts.backend_hook,
-            &parts.measurer_hook,
-            &parts.checker_hook,
-        ];
-        hooks
-            .into_iter()
-            .flatten()
-            .try_for_each(|hook| hook.traverse(&visit))?;
-        // entries may hold it, too, and outlive the cache in a store of several caches
-        match Arc::strong_count(&parts.default_policy) {
-            OWN_HOLDERS => parts.default_policy.traverse(&visit),
-            _ => Ok(()),
-        }
+        parts.traverse(&visit)
     }
 }
-
-/// Who holds the default policy of a cache whose entries do not: the cache here and its core.
-const OWN_HOLDERS: usize = 2;
-
-/// Fields of a response, and the attributes of a user's `PreviewResult` that fill them.
-const FOREIGN_FIELDS: [(&str, &str); 7] = [
-    ("preview", "preview"),
-    ("preview_strategy", "strategy"),
-    ("total_items", "total_items"),
-    ("original_size", "original_size"),
-    ("preview_size", "preview_size"),
-    ("page", "page"),
-    ("total_pages", "total_pages"),
-];
 
 impl Cache {
     fn core(&self) -> RefCache {
@@ -648,88 +546,8 @@ fn is_large(entry: &Entry) -> bool {
     }
 }
 
-/// The store that a Python backend stands for, and the object itself if it is asked.
-fn store(backend: &Bound<'_, PyAny>) -> (Arc<dyn Backend>, Option<Hook>) {
-    // only the class itself: a subclass may have overridden any of the six methods
-    let native = backend.getattr(intern!(backend.py(), "_native_store")).ok();
-    match native
-        .as_ref()
-        .and_then(|native| native.cast::<MemoryStore>().ok())
-    {
-        Some(native) => (Arc::new(native.get().backend.clone()), None),
-        None => {
-            let hook = Hook::new(backend);
-            (
-                Arc::new(KeyIndexed::new(PyBackend(hook.clone()))),
-                Some(hook),
-            )
-        }
-    }
-}
-
-fn config(preview_config: &Bound<'_, PyAny>) -> PyResult<PreviewConfig> {
-    let py = preview_config.py();
-    let max_size = preview_config.getattr(intern!(py, "max_size"))?.extract()?;
-    let strategy = preview_config.getattr(intern!(py, "default_strategy"))?;
-    let strategy: PreviewStrategy = strategy.extract::<&str>()?.parse().map_err(to_py)?;
-    PreviewConfig::new(max_size, strategy).map_err(to_py)
-}
-
-fn rule(
-    (pattern, given_ttl, policy): &(String, Bound<'_, PyAny>, Option<Bound<'_, PyAny>>),
-) -> PyResult<NamespaceRule> {
-    let given_ttl = arguments::ttl(&format!("ttl of namespace '{pattern}'"), given_ttl)?;
-    let rule = NamespaceRule::new(pattern).ttl(given_ttl);
-    Ok(match policy {
-        Some(policy) => rule.policy(Arc::new(PyPolicy::new(policy))),
-        None => rule,
-    })
-}
-
 /// A text that may be a reference or a key; nothing is stored under one with lone surrogates.
 fn known<'a>(ref_id: &'a Bound<'_, PyAny>) -> PyResult<&'a str> {
     readable("ref_id", ref_id)?
         .ok_or_else(|| to_py(not_found(shown(ref_id).trim_matches(['\'', '"']))))
-}
-
-/// Seconds that entries live by default; `None` = for ever.
-fn default_ttl(given: &Bound<'_, PyAny>) -> PyResult<Option<f64>> {
-    Ok(match arguments::ttl("default_ttl", given)? {
-        Ttl::Seconds(seconds) => Some(seconds),
-        Ttl::Default | Ttl::Never => None,
-    })
-}
-
-fn flags(fields: &Bound<'_, PyDict>, complete: bool) -> PyResult<()> {
-    fields.set_item(intern!(fields.py(), "is_complete"), complete)?;
-    fields.set_item(intern!(fields.py(), "is_async"), false)
-}
-
-/// What a response says about its preview.
-fn describe(fields: &Bound<'_, PyDict>, result: &PreviewResult) -> PyResult<()> {
-    let py = fields.py();
-    fields.set_item(intern!(py, "preview_strategy"), result.strategy.as_str())?;
-    fields.set_item(intern!(py, "total_items"), result.total_items)?;
-    fields.set_item(intern!(py, "original_size"), result.original_size)?;
-    fields.set_item(intern!(py, "preview_size"), result.preview_size)?;
-    if result.page.is_some() {
-        fields.set_item(intern!(py, "page"), result.page)?;
-        fields.set_item(intern!(py, "total_pages"), result.total_pages)?;
-    }
-    Ok(())
-}
-
-fn hint(ref_id: &str) -> String {
-    format!("Use get_cached_result(ref_id='{ref_id}') to paginate.")
-}
-
-/// The hint of a preview; where nothing could be shown, it says the least size that shows something.
-fn large_hint(ref_id: &str, shown: &Bound<'_, PyAny>, limit: usize) -> String {
-    if !shown.is_none() {
-        return hint(ref_id);
-    }
-    format!(
-        "{} A preview of {limit} is too small for this value; pass a larger max_size (4 or more).",
-        hint(ref_id)
-    )
 }
