@@ -37,9 +37,14 @@ class Cache:
         """
         What a tool answers in place of its result; None if the entry is gone.
         """
-    def check_namespace(self, /, namespace: str) -> None:
+    def check_namespace(self, /, namespace: Any) -> None:
         """
         Raises ValueError for a namespace that was not declared.
+        """
+    @staticmethod
+    def check_ttl(ttl: Any) -> None:
+        """
+        Raises TypeError or ValueError for what is no TTL.
         """
     def clear(self, /, namespace: Any | None = None, *, actor: Any | None = None) -> int:
         """
