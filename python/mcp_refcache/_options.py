@@ -38,8 +38,13 @@ class Options:
     shared: bool = False
 
     def __post_init__(self) -> None:
-        if self.max_size is not None and self.max_size < 0:
-            raise ValueError(f"max_size must be 0 or greater, not {self.max_size}")
+        if self.max_size is not None:
+            if not isinstance(self.max_size, int):  # pyright: ignore[reportUnnecessaryIsInstance]
+                raise TypeError(f"max_size must be a whole number, not {type(self.max_size).__name__}")
+            if self.max_size < 0:
+                raise ValueError(f"max_size must be 0 or greater, not {self.max_size}")
+        if self.key is not None and not callable(self.key):
+            raise TypeError(f"key must be a function of the tool's arguments, not {type(self.key).__name__}")
         if self.resolve_refs not in (True, False, "shallow"):
             raise ValueError(f"resolve_refs must be True, False or 'shallow', not {self.resolve_refs!r}")
         _check_member("async_response_format", self.async_response_format, AsyncResponseFormat)
