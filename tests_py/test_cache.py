@@ -535,11 +535,12 @@ def test_all_ways_to_write_a_call_are_one_call(cache: RefCache) -> None:
     assert len(runs) == 2
 
 
-def test_a_docstring_is_extended_once(cache: RefCache) -> None:
+def test_a_docstring_is_extended_once_and_only_in_the_wrapper(cache: RefCache) -> None:
     def tool() -> None:
         "Doc."
 
     first, second = cache.cached(max_size=5)(tool), cache.cached()(tool)
+    assert tool.__doc__ == "Doc."
     assert "max_size=5 characters" in (first.__doc__ or "")
     assert (second.__doc__ or "").count("get_cached_result(ref_id, full=True)") == 1
 

@@ -72,7 +72,11 @@ def test_a_value_without_text_is_refused_and_nothing_is_stored(
     assert cache.resolve("k") == "old"
 
 
-@pytest.mark.parametrize("value", [{(1, 2): "x"}, circle(), [Silent()]], ids=["tuple key", "circle", "str"])
+@pytest.mark.parametrize(
+    "value",
+    [{(1, 2): "x"}, circle(), [Silent()], nested(100_000)],
+    ids=["tuple key", "circle", "str", "deep"],
+)
 def test_a_tool_may_return_what_has_no_text(cache: RefCache, value: Any) -> None:
     answer: Any = cache.cached()(lambda: value)()
     assert cache.exists(answer["ref_id"])

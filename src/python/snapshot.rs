@@ -76,13 +76,10 @@ impl Snapshot {
 
     /// A snapshot of any value at all: what has no JSON text is kept as it is and shown as its `str()`.
     pub(super) fn take_any(value: &Bound<'_, PyAny>, keep: Keep) -> PyResult<Self> {
-        Self::take(value, keep).or_else(|error| {
-            if error::is_exit(value.py(), &error) {
-                return Err(error);
-            }
-            let document =
-                Arc::new(to_document(walk::opaque(value)?, Objects::share).map_err(error::to_py)?);
-            let form = Form::Opaque(value.clone().unbind(), document);
+        Self::take(value, keep).or_else(|why| {
+            let walked = walk::opaque(value, why)?;
+            let document = to_document(walked, Objects::share).map_err(error::to_py)?;
+            let form = Form::Opaque(value.clone().unbind(), Arc::new(document));
             Ok(Self {
                 form,
                 total_items: copy::length(value),
@@ -159,10 +156,7 @@ impl ForeignValue for Snapshot {
 fn document_of(value: &Py<PyAny>, objects: fn(Vec<Py<PyAny>>) -> Objects) -> Result<Arc<Document>> {
     let walked = Python::attach(|py| {
         let value = value.bind(py);
-        walk::walk(value).or_else(|error| match error::is_exit(py, &error) {
-            true => Err(error),
-            false => walk::opaque(value),
-        })
+        walk::walk(value).or_else(|why| walk::opaque(value, why))
     });
     to_document(walked.map_err(error::from_py)?, objects).map(Arc::new)
 }

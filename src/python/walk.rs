@@ -50,13 +50,20 @@ pub(super) fn walk(value: &Bound<'_, PyAny>) -> PyResult<Walked> {
     Ok(walker.walked)
 }
 
-/// The text of a value that has none: a JSON string of its `str()`, noted as opaque.
+/// The text of a value whose walk failed for this reason: a JSON string of its `str()`, noted as opaque.
 ///
 /// Raises only what is no answer (`KeyboardInterrupt`): without a `str()` the type's name has to do.
-pub(super) fn opaque(value: &Bound<'_, PyAny>) -> PyResult<Walked> {
-    let described = match value.str() {
-        Err(error) if is_exit(value.py(), &error) => return Err(error),
-        described => described.or_else(|_| value.get_type().qualname()),
+pub(super) fn opaque(value: &Bound<'_, PyAny>, why: PyErr) -> PyResult<Walked> {
+    let py = value.py();
+    if is_exit(py, &why) {
+        return Err(why);
+    }
+    // what is too deep to walk is too deep for str() as well: CPython 3.13 overflows small stacks there
+    let too_deep = why.is_instance_of::<PyRecursionError>(py);
+    let described = match (!too_deep).then(|| value.str()) {
+        Some(Err(error)) if is_exit(py, &error) => return Err(error),
+        Some(Ok(text)) => Ok(text),
+        _ => value.get_type().qualname(),
     };
     let mut text = String::new();
     if described
