@@ -50,3 +50,7 @@ pub use reference::{CacheName, KeyName, RefId, cache_of, is_ref_id};
 
 #[cfg(feature = "python")]
 mod python;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
