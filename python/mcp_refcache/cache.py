@@ -16,7 +16,7 @@ from mcp_refcache.context import TiktokenAdapter, TokenMeasurer, get_default_mea
 from mcp_refcache.context_integration import get_context_values, try_get_fastmcp_context
 from mcp_refcache.models import CacheReference, CacheResponse, PreviewConfig, PreviewStrategy, SizeMode
 from mcp_refcache.permissions import AccessPolicy
-from mcp_refcache.preview import SampleGenerator, get_default_generator
+from mcp_refcache.preview import PaginateGenerator, SampleGenerator, get_default_generator
 
 if TYPE_CHECKING:
     from mcp_refcache.access.actor import Actor
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mcp_refcache.backends.base import CacheBackend
     from mcp_refcache.context import SizeMeasurer, Tokenizer
     from mcp_refcache.models import TaskInfo
-    from mcp_refcache.preview import PreviewGenerator
+    from mcp_refcache.preview import PreviewGenerator, PreviewResult
     from mcp_refcache.resolution import ResolveRefs
 
 __all__ = ["NEVER", "RefCache"]
@@ -452,6 +452,18 @@ class RefCache:
     def _large(self, ref_id: str) -> bool:
         """Whether answering may take long."""
         return self._core.is_large(ref_id)
+
+    def _create_preview(
+        self, value: Any, page: int | None = None, page_size: int | None = None, max_size: int | None = None
+    ) -> PreviewResult:
+        """What `get` would show of a value, for test suites that look inside."""
+        generator = self._preview_generator
+        if page is not None and isinstance(generator, SampleGenerator):
+            generator = PaginateGenerator()
+        limit = self._preview_config.max_size if max_size is None else max_size
+        return generator.generate(
+            value=value, max_size=limit, measurer=self._measurer, page=page, page_size=page_size
+        )
 
     def _make_measurer(self, measurer: SizeMeasurer | None) -> SizeMeasurer:
         if measurer is not None:
