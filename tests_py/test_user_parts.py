@@ -651,3 +651,57 @@ def test_the_memory_backend_may_be_called_from_its_own_objects() -> None:
     small.set("a", [Thing()])
     small.set("b", 1)
     assert len(died) == 4
+
+
+def test_a_limit_holds_in_a_backend_of_ones_own() -> None:
+    class Backend:
+        def __init__(self) -> None:
+            self.entries: dict[str, CacheEntry] = {}
+
+        def get(self, key: str) -> CacheEntry | None:
+            return self.entries.get(key)
+
+        def set(self, key: str, entry: CacheEntry) -> None:
+            self.entries[key] = entry
+
+        def delete(self, key: str) -> bool:
+            return self.entries.pop(key, None) is not None
+
+        def exists(self, key: str) -> bool:
+            return key in self.entries
+
+        def clear(self, namespace: str | None = None) -> int:
+            self.entries.clear()
+            return 0
+
+        def keys(self, namespace: str | None = None) -> list[str]:
+            return list(self.entries)
+
+    backend = Backend()
+    cache = RefCache(backend=backend, max_size=2)
+    refs = [cache.set(f"key {i}", i).ref_id for i in range(4)]
+    assert list(backend.entries) == refs[2:]
+    cache.delete(refs[3], actor="user")
+    refs += [cache.set("another", 1).ref_id]
+    assert list(backend.entries) == [refs[2], refs[4]]
+    with pytest.raises(ValueError, match="max_size"):
+        RefCache(backend=backend, max_size=0)
+
+
+def test_names_of_entries_that_a_backend_dropped_by_itself_are_forgotten() -> None:
+    class Forgetful(dict[str, CacheEntry]):
+        def set(self, key: str, entry: CacheEntry) -> None:
+            self.clear()
+            self[key] = entry
+
+        def delete(self, key: str) -> bool:
+            return self.pop(key, None) is not None
+
+        def exists(self, key: str) -> bool:
+            return key in self
+
+    backend: Any = Forgetful()
+    cache = RefCache(backend=backend, default_ttl=None)
+    refs = [cache.set(f"key {i}", i).ref_id for i in range(50)]
+    assert [cache.exists(f"key {i}") for i in (0, 48, 49)] == [False, False, True]
+    assert cache.resolve(refs[-1]) == 49

@@ -32,6 +32,7 @@ class Cache:
         trusted: Sequence[str],
         copy_values: bool,
         resolve_requires: str,
+        max_entries: int | None,
     ) -> Cache: ...
     def answer(self, /, ref_id: str, *, actor: Any, producer: bool) -> dict[str, Any] | None:
         """

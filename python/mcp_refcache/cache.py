@@ -58,7 +58,8 @@ class RefCache:
             `ttl` and `policy`. Any other is a ValueError. None = no restriction.
         default_namespace: Where values go when no namespace is given.
         namespace_ttls: Seconds (or NEVER) for the namespaces of a pattern: `{"session:*": 900}`.
-        max_size: The most entries the memory backend keeps. None = no limit.
+        max_size: The most entries to keep. Beyond it, in memory the one used longest ago goes, in a backend of
+            your own the oldest of this cache. None = no limit.
         preview_length: Previews of at most so many characters; in place of `preview_config`.
         resolve_requires: What `resolve` without an actor needs: `"execute"` (READ or EXECUTE) or
             `"read"`, for servers whose tools hand resolved values to the agent.
@@ -125,6 +126,7 @@ class RefCache:
             trusted=_names("trusted_caches", trusted_caches),
             copy_values=copy_values,
             resolve_requires=resolve_requires,
+            max_entries=max_size,
         )
         self.default_namespace = default_namespace
         self._preview_generator = (
@@ -484,9 +486,9 @@ def _make_backend(backend: Any, max_size: int | None) -> CacheBackend:
     if isinstance(backend, str):
         raise ValueError(f"backend must be 'memory' or a backend object, not {backend!r}")
     _check_part("backend", backend, *_BACKEND_METHODS)
-    if max_size is not None:
-        if not isinstance(backend, MemoryBackend):
-            raise TypeError("max_size limits the memory backend; give the limit to the backend itself")
+    if max_size is not None and max_size < 1:
+        raise ValueError(f"max_size must be 1 entry or more, or None for no limit (max_size: {max_size})")
+    if max_size is not None and isinstance(backend, MemoryBackend):
         backend._store.set_max_size(max_size)
     return backend
 

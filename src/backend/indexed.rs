@@ -1,11 +1,12 @@
 //! [`KeyIndexed`]: makes a full backend of a store with six plain methods by keeping its key names
 //! in this process.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use hashbrown::HashMap;
-use parking_lot::RwLock;
+use hashbrown::{HashMap, HashSet};
+use parking_lot::{Mutex, RwLock};
 
 use super::names::Names;
 use super::{Backend, PutOptions, Scope};
@@ -38,6 +39,40 @@ pub struct KeyIndexed<S> {
     store: S,
     names: Names,
     named: RwLock<HashMap<Arc<str>, KeyName>>,
+    limit: Option<usize>,
+    written: Mutex<Written>,
+    /// Ids to look after, the one whose turn is next first.
+    watched: Mutex<VecDeque<Arc<str>>>,
+}
+
+/// Ids that were written through this object and are not known to be gone, oldest first.
+#[derive(Default)]
+struct Written {
+    queue: VecDeque<Arc<str>>,
+    alive: HashSet<Arc<str>>,
+}
+
+impl Written {
+    /// Notes an id; gives the ids that are too many now.
+    fn note(&mut self, id: &Arc<str>, limit: usize) -> Vec<Arc<str>> {
+        if self.alive.insert(Arc::clone(id)) {
+            self.queue.push_back(Arc::clone(id));
+        }
+        let mut surplus = Vec::new();
+        while self.alive.len() > limit {
+            let Some(oldest) = self.queue.pop_front() else {
+                break;
+            };
+            if self.alive.remove(&oldest) {
+                surplus.push(oldest);
+            }
+        }
+        if self.queue.len() > 2 * self.alive.len() + 64 {
+            let alive = &self.alive;
+            self.queue.retain(|id| alive.contains(id));
+        }
+        surplus
+    }
 }
 
 impl<S: SimpleBackend> KeyIndexed<S> {
@@ -47,6 +82,18 @@ impl<S: SimpleBackend> KeyIndexed<S> {
             store,
             names: Names::default(),
             named: RwLock::default(),
+            limit: None,
+            written: Mutex::default(),
+            watched: Mutex::default(),
+        }
+    }
+
+    /// Wraps a store and keeps at most so many of the entries written through this object: beyond
+    /// that the oldest goes.
+    pub fn with_limit(store: S, limit: usize) -> Self {
+        Self {
+            limit: Some(limit),
+            ..Self::new(store)
         }
     }
 
@@ -56,9 +103,24 @@ impl<S: SimpleBackend> KeyIndexed<S> {
     }
 
     fn forget(&self, id: &str) {
+        if self.limit.is_some() {
+            self.written.lock().alive.remove(id);
+        }
         if let Some(name) = self.named.write().remove(id) {
             self.names.forget(&name, id);
         }
+    }
+
+    /// Looks after one entry a write, the one that was looked after longest ago: an expired one is
+    /// removed, and what the store dropped by itself is forgotten, so that nothing here outgrows it.
+    async fn look_after_one(&self, now: Timestamp) -> Result<()> {
+        let Some(id) = self.watched.lock().pop_front() else {
+            return Ok(());
+        };
+        if self.live(&id, now).await?.is_some() {
+            self.watched.lock().push_back(id);
+        }
+        Ok(())
     }
 
     async fn live(&self, id: &str, now: Timestamp) -> Result<Option<Arc<Entry>>> {
@@ -85,12 +147,21 @@ impl<S: SimpleBackend> Backend for KeyIndexed<S> {
     }
 
     async fn put(&self, id: &str, entry: Arc<Entry>, options: PutOptions<'_>) -> Result<()> {
+        let now = entry.created_at;
         self.store.set(id, entry).await?;
         self.names.see(id);
+        self.look_after_one(now).await?;
+        let id: Arc<str> = id.into();
+        self.watched.lock().push_back(Arc::clone(&id));
+        if let Some(limit) = self.limit {
+            let surplus = self.written.lock().note(&id, limit);
+            for oldest in surplus {
+                self.delete(&oldest).await?;
+            }
+        }
         let Some(name) = options.name else {
             return Ok(());
         };
-        let id: Arc<str> = id.into();
         self.named.write().insert(Arc::clone(&id), name.clone());
         let Some(former) = self.names.point(name, &id) else {
             return Ok(());

@@ -7,7 +7,7 @@ use super::RefCache;
 use super::options::{Access, GetOptions};
 use crate::access::Actor;
 use crate::entry::Entry;
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::preview::PreviewResult;
 
 /// Options of [`RefCache::answer`].
@@ -30,8 +30,11 @@ pub enum Answer {
     },
     /// The value is too large: show this of it.
     Preview(Arc<PreviewResult>),
-    /// The actor may use the value, not see it.
-    Hidden,
+    /// The actor may not see the value.
+    Hidden {
+        /// Whether it may hand the reference to a tool that uses it.
+        usable: bool,
+    },
 }
 
 impl RefCache {
@@ -42,8 +45,8 @@ impl RefCache {
     /// [`PermissionDenied`](ErrorKind::PermissionDenied) if the receiver did not make the value and may
     /// neither see nor use it; what user-written parts fail with.
     pub fn answer(&self, entry: &Entry, options: &AnswerOptions<'_>) -> Result<Answer> {
-        if self.is_hidden(entry, options)? {
-            return Ok(Answer::Hidden);
+        if let Some(hidden) = self.hidden(entry, options)? {
+            return Ok(hidden);
         }
         let preview = GetOptions::default();
         // a remembered preview that shows less than all says that the value does not fit
@@ -58,23 +61,31 @@ impl RefCache {
         }
     }
 
-    /// Whether the receiver may use the value but not see it.
+    /// The answer to a receiver that may not see the value.
     ///
     /// # Errors
     /// As [`answer`](Self::answer).
-    pub(crate) fn is_hidden(&self, entry: &Entry, options: &AnswerOptions<'_>) -> Result<bool> {
+    pub(crate) fn hidden(
+        &self,
+        entry: &Entry,
+        options: &AnswerOptions<'_>,
+    ) -> Result<Option<Answer>> {
         let access = if options.producer || !entry.details.bound {
             Access::Receive
         } else {
             Access::Read
         };
+        let denied = |error: &Error| error.kind() == ErrorKind::PermissionDenied;
         match self.authorize(entry, options.actor, access) {
-            Ok(()) => Ok(false),
-            Err(denied) if denied.kind() == ErrorKind::PermissionDenied => {
-                if !options.producer {
-                    self.authorize(entry, options.actor, Access::Use)?;
-                }
-                Ok(true)
+            Ok(()) => return Ok(None),
+            Err(error) if denied(&error) => {}
+            Err(error) => return Err(error),
+        }
+        match self.authorize(entry, options.actor, Access::Use) {
+            Ok(()) => Ok(Some(Answer::Hidden { usable: true })),
+            // never an error after the function has run
+            Err(error) if denied(&error) && options.producer => {
+                Ok(Some(Answer::Hidden { usable: false }))
             }
             Err(error) => Err(error),
         }

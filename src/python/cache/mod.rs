@@ -49,7 +49,7 @@ pub(super) struct Cache {
 #[pymethods]
 impl Cache {
     #[new]
-    #[pyo3(signature = (name, *, backend, default_policy, default_ttl, default_namespace, preview_config, measurer, checker, namespaces, rules, trusted, copy_values, resolve_requires))]
+    #[pyo3(signature = (name, *, backend, default_policy, default_ttl, default_namespace, preview_config, measurer, checker, namespaces, rules, trusted, copy_values, resolve_requires, max_entries))]
     #[allow(
         clippy::too_many_arguments,
         reason = "called by one constructor, by keyword"
@@ -68,8 +68,9 @@ impl Cache {
         trusted: Vec<String>,
         copy_values: bool,
         resolve_requires: &str,
+        max_entries: Option<usize>,
     ) -> PyResult<Self> {
-        let (native_backend, backend_hook) = store(backend);
+        let (native_backend, backend_hook) = store(backend, max_entries);
         let (native_measurer, measurer_hook) = measure::from_python(measurer)?;
         let (native_checker, checker_hook) = checker_from_python(checker)?;
         let native_policy = Arc::new(PyPolicy::new(default_policy));
@@ -398,11 +399,13 @@ impl Cache {
         let foreign = self.foreign_generator(py, &entry, &mut GetOptions::default());
         let answer = match foreign {
             None => Some(self.unlocked(py, &entry, || core.answer(&entry, &options))?),
-            Some(_) if core.is_hidden(&entry, &options).map_err(to_py)? => Some(Answer::Hidden),
-            Some(_) => core
-                .complete_size(&entry)
-                .map_err(to_py)?
-                .map(|size| Answer::Complete { size }),
+            Some(_) => match core.hidden(&entry, &options).map_err(to_py)? {
+                Some(hidden) => Some(hidden),
+                None => core
+                    .complete_size(&entry)
+                    .map_err(to_py)?
+                    .map(|size| Answer::Complete { size }),
+            },
         };
         let fields = PyDict::new(py);
         fields.set_item(intern!(py, "ref_id"), ref_id)?;
@@ -415,7 +418,8 @@ impl Cache {
                 let result = self.foreign(py, &core, &generator, &entry, &GetOptions::default())?;
                 reply::foreign_preview(&fields, &result)?;
             }
-            (Some(Answer::Hidden) | None, _) => reply::hidden(&fields)?,
+            (Some(Answer::Hidden { usable }), _) => reply::hidden(&fields, usable)?,
+            (None, None) => return Ok(None),
         }
         fields.set_item(intern!(py, "namespace"), &*entry.namespace)?;
         fields.set_item(intern!(py, "cache_name"), core.name())?;

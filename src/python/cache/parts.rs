@@ -55,7 +55,10 @@ impl Parts {
 }
 
 /// The store that a Python backend stands for, and the object itself if it is asked.
-pub(super) fn store(backend: &Bound<'_, PyAny>) -> (Arc<dyn Backend>, Option<Hook>) {
+pub(super) fn store(
+    backend: &Bound<'_, PyAny>,
+    limit: Option<usize>,
+) -> (Arc<dyn Backend>, Option<Hook>) {
     // only the class itself: a subclass may have overridden any of the six methods
     let native = backend.getattr(intern!(backend.py(), "_native_store")).ok();
     match native
@@ -65,10 +68,12 @@ pub(super) fn store(backend: &Bound<'_, PyAny>) -> (Arc<dyn Backend>, Option<Hoo
         Some(native) => (Arc::new(native.get().backend.clone()), None),
         None => {
             let hook = Hook::new(backend);
-            (
-                Arc::new(KeyIndexed::new(PyBackend(hook.clone()))),
-                Some(hook),
-            )
+            let store = PyBackend(hook.clone());
+            let indexed = match limit {
+                Some(limit) => KeyIndexed::with_limit(store, limit),
+                None => KeyIndexed::new(store),
+            };
+            (Arc::new(indexed), Some(hook))
         }
     }
 }

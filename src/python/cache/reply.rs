@@ -102,16 +102,22 @@ pub(super) fn foreign_preview(
     fields.set_item(intern!(py, "message"), hint(fields)?)
 }
 
-/// The answer to who may use the value but not see it.
-pub(super) fn hidden(fields: &Bound<'_, PyDict>) -> PyResult<()> {
+/// The answer to who may not see the value.
+pub(super) fn hidden(fields: &Bound<'_, PyDict>, usable: bool) -> PyResult<()> {
     let py = fields.py();
     let ref_id = ref_id(fields)?;
     fields.set_item(intern!(py, "preview"), py.None())?;
     flags(fields, false)?;
     fields.set_item(intern!(py, "preview_strategy"), py.None())?;
     fields.set_item(intern!(py, "total_items"), py.None())?;
-    let message =
-        format!("You may use this value but not see it: pass ref_id='{ref_id}' to another tool.");
+    let message = match usable {
+        true => format!(
+            "You may use this value but not see it: pass ref_id='{ref_id}' to another tool."
+        ),
+        false => {
+            "The result is stored, for others than you: you may neither see nor use it.".to_owned()
+        }
+    };
     fields.set_item(intern!(py, "message"), message)
 }
 
