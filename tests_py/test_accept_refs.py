@@ -3,6 +3,7 @@
 import dataclasses
 import datetime as dt
 import enum
+import importlib
 import inspect
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, TypedDict, TypeVar
@@ -13,7 +14,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from mcp_refcache import POLICY_EXECUTE_ONLY, RefCache
 from mcp_refcache._accept_refs import AcceptRef, widen
 
-fastmcp = pytest.importorskip("fastmcp")
+fastmcp = importlib.import_module("fastmcp")
 
 
 class Model(BaseModel):

@@ -1,5 +1,6 @@
 """`get_cached_result`: what a model reads by reference, through a real client."""
 
+import importlib
 import json
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from mcp_refcache import POLICY_EXECUTE_ONLY, AccessPolicy, Permission, PreviewConfig, RefCache
 from mcp_refcache.fastmcp.cache_tools import register_cache_tools
 
-fastmcp = pytest.importorskip("fastmcp")
+fastmcp = importlib.import_module("fastmcp")
 
 
 @pytest.fixture
@@ -97,7 +98,7 @@ async def test_full_values_of_any_kind(cache, mcp, value, sent):
 
 
 async def test_full_arrays(cache, mcp):
-    np = pytest.importorskip("numpy")
+    np = importlib.import_module("numpy")
     assert "1" in str((await read(mcp, cache.set("k", np.arange(3)).ref_id, full=True))["value"])
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextvars
 import gc
+import importlib
 import os
 import signal
 import threading
@@ -290,7 +291,7 @@ def test_each_waiter_is_judged_for_itself(cache):
 
 
 async def test_what_is_not_to_be_shared_is_made_for_each(cache):
-    mcp_types = pytest.importorskip("mcp.types")
+    mcp_types = importlib.import_module("mcp.types")
     runs = []
 
     @cache.cached()
