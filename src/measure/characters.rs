@@ -1,5 +1,7 @@
 //! Sizes in characters, and tokens estimated from characters.
 
+use std::ops::ControlFlow;
+
 use super::{SizeMeasurer, Tokenizer};
 use crate::error::{Error, Result};
 use crate::value::Excerpt;
@@ -20,6 +22,19 @@ pub struct CharacterMeasurer;
 impl SizeMeasurer for CharacterMeasurer {
     fn measure(&self, excerpt: &Excerpt) -> Result<usize> {
         Ok(excerpt.chars())
+    }
+
+    /// Stops behind the item with which the limit is passed.
+    fn fits(&self, excerpt: &Excerpt, limit: usize) -> Result<bool> {
+        let mut left = limit;
+        let outcome = excerpt.pieces(&mut |piece| match left.checked_sub(piece.len()) {
+            Some(rest) => {
+                left = rest;
+                ControlFlow::Continue(())
+            }
+            None => ControlFlow::Break(()),
+        });
+        Ok(outcome.is_continue())
     }
 
     fn unit(&self) -> Option<&'static str> {
@@ -84,7 +99,10 @@ impl Tokenizer for CharacterFallback {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::value::{Document, Node};
     use rstest::rstest;
 
     #[rstest]
@@ -117,5 +135,22 @@ mod tests {
                 .unwrap(),
             3
         );
+    }
+
+    #[test]
+    fn what_fits_is_what_measures_at_most_the_limit() {
+        let document = Arc::new(Document::from_serialize(&vec!["é"; 50]).unwrap());
+        let root = Arc::clone(document.root().unwrap());
+        for picks in [vec![], vec![0], (0..50).collect()] {
+            let excerpt =
+                Excerpt::new(Arc::clone(&document), Node::Picks(Arc::clone(&root), picks));
+            let size = CharacterMeasurer.measure(&excerpt).unwrap();
+            for limit in [0, size.saturating_sub(1), size, size + 1] {
+                assert_eq!(
+                    CharacterMeasurer.fits(&excerpt, limit).unwrap(),
+                    size <= limit
+                );
+            }
+        }
     }
 }
