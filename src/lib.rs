@@ -13,7 +13,7 @@
 //! let reference = cache.set("all", &rows)?;
 //!
 //! let preview = cache.get(reference.ref_id.as_str())?;
-//! println!("{} of {:?} tokens: {}", preview.preview_size, preview.original_size, preview.excerpt.to_value());
+//! println!("{} of {:?} tokens: {}", preview.preview_size, preview.original_size, preview.preview());
 //! let page = cache.get_with(reference.ref_id.as_str(), &GetOptions { page: Some(2), ..Default::default() })?;
 //! assert_eq!(page.total_pages, Some(500));
 //! # Ok::<(), mcp_refcache::Error>(())

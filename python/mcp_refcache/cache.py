@@ -484,7 +484,9 @@ def _make_backend(backend: Any, max_size: int | None) -> CacheBackend:
     if backend is None or backend == "memory":
         return MemoryBackend(max_size)
     if isinstance(backend, str):
-        raise ValueError(f"backend must be 'memory' or a backend object, not {backend!r}")
+        raise TypeError(
+            f"backend must be 'memory' or an object with the methods of CacheBackend, not {backend!r}"
+        )
     _check_part("backend", backend, *_BACKEND_METHODS)
     if max_size is not None and max_size < 1:
         raise ValueError(f"max_size must be 1 entry or more, or None for no limit (max_size: {max_size})")

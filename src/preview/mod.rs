@@ -82,6 +82,13 @@ pub struct PreviewResult {
     pub total_pages: Option<usize>,
 }
 
+impl PreviewResult {
+    /// What is shown, as JSON.
+    pub fn preview(&self) -> serde_json::Value {
+        self.excerpt.to_value()
+    }
+}
+
 /// Chooses what part of a value is shown.
 pub trait PreviewGenerator: Send + Sync {
     /// A preview whose size is at most `request.max_size`; below the size of the empty value of its
