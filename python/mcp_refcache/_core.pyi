@@ -55,17 +55,13 @@ class Cache:
         """
         Removes an entry; whether it was there. With an actor, needs DELETE.
         """
-    def entry(self, /, ref_id: str) -> Any | None:
-        """
-        An entry as a `CacheEntry`, or None.
-        """
     def exists(self, /, ref_id: Any) -> bool:
         """
         Whether a live entry has this reference or key.
         """
-    def facts(self, /, ref_id: str) -> tuple[float | None, str | None] | None:
+    def expires_at(self, /, ref_id: str) -> float | None:
         """
-        When an entry ends (seconds since 1970, None = never) and which tool made it; None if it is gone.
+        When an entry ends, in seconds since 1970; None = never, or it is gone.
         """
     def find(self, /, key: str, namespace: str) -> str | None:
         """

@@ -126,14 +126,7 @@ impl MemoryBackend {
     /// Removes all entries.
     #[cfg(feature = "python")]
     pub(crate) fn drain(&self) {
-        let removed: Vec<_> = {
-            let mut ledger = self.0.ledger.lock();
-            let ids = ledger.ids(None);
-            ids.iter()
-                .filter_map(|id| self.0.remove(&mut ledger, id))
-                .collect()
-        };
-        drop(removed);
+        drop(self.0.clear(Scope::default()));
     }
 
     /// Calls `visit` with every entry that can be looked at without waiting (for a garbage
@@ -276,6 +269,15 @@ impl Store {
         Some(slot.entry)
     }
 
+    fn clear(&self, scope: Scope<'_>) -> Vec<Arc<Entry>> {
+        let mut ledger = self.ledger.lock();
+        let ids = ledger.ids(scope.namespace);
+        ids.iter()
+            .filter(|id| scope.has_id(id))
+            .filter_map(|id| self.remove(&mut ledger, id))
+            .collect()
+    }
+
     fn purge(&self, now: Timestamp) -> Vec<Arc<Entry>> {
         let mut ledger = self.ledger.lock();
         let ended = ledger.ended(now);
@@ -313,15 +315,7 @@ impl Backend for MemoryBackend {
     }
 
     async fn clear(&self, scope: Scope<'_>) -> Result<usize> {
-        let removed: Vec<_> = {
-            let mut ledger = self.0.ledger.lock();
-            let ids = ledger.ids(scope.namespace);
-            ids.iter()
-                .filter(|id| scope.has_id(id))
-                .filter_map(|id| self.0.remove(&mut ledger, id))
-                .collect()
-        };
-        Ok(removed.len())
+        Ok(self.0.clear(scope).len())
     }
 
     async fn keys(&self, scope: Scope<'_>, now: Timestamp) -> Result<Vec<Arc<str>>> {

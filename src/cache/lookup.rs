@@ -23,31 +23,17 @@ impl RefCache {
         }
     }
 
-    /// The live entry that `asked` means: a reference; a key in the default namespace;
-    /// `namespace:key`; a key that only one namespace has, or only one where `usable` agrees.
+    /// The live entry that `asked` means; of a key that several namespaces have, the one where
+    /// `usable` agrees.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] if several are left, and what the store fails with.
     pub(crate) async fn find(
         &self,
         asked: &str,
         usable: impl Fn(&Entry) -> bool + Send,
     ) -> Result<Option<Found>> {
-        let (now, backend) = (self.now(), &self.parts.backend);
-        if let Some(entry) = backend.get(asked, now).await? {
-            return Ok(Some((asked.into(), entry)));
-        }
-        let default = self.key_name(&self.parts.settings.default_namespace, asked);
-        if let Some(found) = backend.find(&default, now).await? {
-            return Ok(Some(found));
-        }
-        for (colon, _) in asked.match_indices(':').take(MOST_COLONS) {
-            let name = self.key_name(&asked[..colon], &asked[colon + 1..]);
-            if let Some(found) = backend.find(&name, now).await? {
-                return Ok(Some(found));
-            }
-        }
-        let mut candidates = Vec::new();
-        for (_, id) in backend.find_everywhere(self.name(), asked, now).await? {
-            candidates.extend(backend.get(&id, now).await?.map(|entry| (id, entry)));
-        }
+        let mut candidates = self.candidates(asked).await?;
         if candidates.len() > 1 {
             candidates.retain(|(_, entry)| usable(entry));
         }
@@ -61,6 +47,30 @@ impl RefCache {
             ));
         }
         Ok(candidates.pop())
+    }
+
+    /// The live entries that `asked` may mean: that of a reference; of a key in the default
+    /// namespace; of `namespace:key`; else of the key in every namespace that has it.
+    pub(crate) async fn candidates(&self, asked: &str) -> Result<Vec<Found>> {
+        let (now, backend) = (self.now(), &self.parts.backend);
+        if let Some(entry) = backend.get(asked, now).await? {
+            return Ok(vec![(asked.into(), entry)]);
+        }
+        let default = self.key_name(&self.parts.settings.default_namespace, asked);
+        if let Some(found) = backend.find(&default, now).await? {
+            return Ok(vec![found]);
+        }
+        for (colon, _) in asked.match_indices(':').take(MOST_COLONS) {
+            let name = self.key_name(&asked[..colon], &asked[colon + 1..]);
+            if let Some(found) = backend.find(&name, now).await? {
+                return Ok(vec![found]);
+            }
+        }
+        let mut everywhere = Vec::new();
+        for (_, id) in backend.find_everywhere(self.name(), asked, now).await? {
+            everywhere.extend(backend.get(&id, now).await?.map(|entry| (id, entry)));
+        }
+        Ok(everywhere)
     }
 }
 

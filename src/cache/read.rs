@@ -9,7 +9,7 @@ use super::lookup::{Found, not_found};
 use super::options::{Access, GetOptions, Response};
 use crate::access::{Actor, DefaultActor};
 use crate::backend::Scope;
-use crate::error::{ErrorKind, Result};
+use crate::error::Result;
 use crate::reference::cache_of;
 
 impl RefCache {
@@ -72,11 +72,7 @@ impl RefCache {
     /// # Errors
     /// What the store fails with.
     pub async fn exists(&self, id: &str) -> Result<bool> {
-        match self.find(id, |_| true).await {
-            // a key of several namespaces
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
-            found => Ok(found?.is_some()),
-        }
+        Ok(!self.candidates(id).await?.is_empty())
     }
 
     /// References of this cache's live entries, of one namespace or of all.

@@ -15,18 +15,6 @@ pub(super) struct Objects {
 }
 
 impl Objects {
-    /// Keeps copies of these, and hands out copies.
-    pub(super) fn keep(py: Python<'_>, objects: Vec<Py<PyAny>>) -> PyResult<Self> {
-        let objects = objects
-            .into_iter()
-            .map(|object| Ok(leaf(object.bind(py))?.unbind()))
-            .collect::<PyResult<_>>()?;
-        Ok(Self {
-            objects,
-            copied: true,
-        })
-    }
-
     /// Keeps these, which are copies already, and hands out copies.
     pub(super) fn adopt(objects: Vec<Py<PyAny>>) -> Self {
         Self {
@@ -106,6 +94,12 @@ fn is_shared(value: &Bound<'_, PyAny>) -> bool {
         || kind == py.get_type::<PyFloat>().as_type_ptr()
         || kind == py.get_type::<PyBool>().as_type_ptr()
         || value.is_none()
+}
+
+/// Copies of objects that are no JSON containers.
+pub(super) fn leaves(py: Python<'_>, objects: Vec<Py<PyAny>>) -> PyResult<Vec<Py<PyAny>>> {
+    let copies = objects.iter().map(|object| leaf(object.bind(py)));
+    copies.map(|copy| Ok(copy?.unbind())).collect()
 }
 
 /// A copy of something that is no JSON container; itself if it never changes or cannot be copied.

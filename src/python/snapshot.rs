@@ -52,18 +52,10 @@ impl Snapshot {
         let form = match keep {
             Keep::Share => Form::Shared(value.clone().unbind()),
             Keep::Copy if walked.text.len() >= LARGE && walked.tells_keys => {
-                let Walked {
-                    text,
-                    mut notes,
-                    objects,
-                    ..
-                } = walked;
-                if !objects.is_empty() {
-                    notes.objects = Some(Arc::new(Objects::keep(value.py(), objects)?));
-                }
-                Form::Document(Arc::new(
-                    Document::from_written(text, notes).map_err(error::to_py)?,
-                ))
+                let objects = copy::leaves(value.py(), walked.objects)?;
+                let walked = Walked { objects, ..walked };
+                let document = to_document(walked, Objects::adopt).map_err(error::to_py)?;
+                Form::Document(Arc::new(document))
             }
             Keep::Copy => Form::Copied(copy::value(value)?.unbind()),
         };
@@ -104,11 +96,6 @@ impl Snapshot {
             Form::Shared(value) | Form::Opaque(value, _) => Ok(value.bind(py).clone()),
             Form::Document(document) => decode::document(py, document),
         }
-    }
-
-    /// Whether sizing it takes long enough to let go of the interpreter or the event loop.
-    pub(super) fn is_large(&self) -> bool {
-        self.total_size.is_some_and(|size| size >= LARGE)
     }
 
     /// Shows the garbage collector the value itself; gives the document, which others may hold, too.
@@ -190,4 +177,9 @@ pub(super) fn fresh<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, 
             }
         },
     }
+}
+
+/// Whether sizing a stored value takes long enough to let go of the interpreter or the event loop.
+pub(super) fn is_large(value: &Value) -> bool {
+    value.total_size().is_some_and(|size| size >= LARGE)
 }

@@ -133,7 +133,7 @@ def _read_full(
 
 
 def _expires_in(cache: "RefCache", ref_id: str) -> int | None:
-    expires_at, _ = cache._core.facts(ref_id) or (None, None)
+    expires_at = cache._core.expires_at(ref_id)
     return None if expires_at is None else max(0, round(expires_at - time.time()))
 
 

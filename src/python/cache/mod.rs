@@ -18,7 +18,7 @@ use super::backend::wait;
 use super::clock::PythonClock;
 use super::error::to_py;
 use super::snapshot::{self, Keep, Snapshot};
-use super::{entry, measure, preview};
+use super::{measure, preview};
 use crate::cache::{
     Access, Answer, AnswerOptions, GetOptions, RefCache, Reference, ResolveRequires, SetOptions,
     Ttl, checked_ttl, not_found,
@@ -375,7 +375,7 @@ impl Cache {
     fn is_large(&self, py: Python<'_>, ref_id: &str) -> PyResult<bool> {
         let core = self.core();
         let found = wait(py, core.backend().get(ref_id, core.now()))?;
-        Ok(found.is_some_and(|entry| is_large(&entry) && entry.views().is_empty()))
+        Ok(found.is_some_and(|entry| snapshot::is_large(&entry.value) && entry.views().is_empty()))
     }
 
     /// What a tool answers in place of its result; None if the entry is gone.
@@ -426,27 +426,11 @@ impl Cache {
         Ok(Some(fields))
     }
 
-    /// When an entry ends (seconds since 1970, None = never) and which tool made it; None if it is gone.
-    fn facts(
-        &self,
-        py: Python<'_>,
-        ref_id: &str,
-    ) -> PyResult<Option<(Option<f64>, Option<String>)>> {
+    /// When an entry ends, in seconds since 1970; None = never, or it is gone.
+    fn expires_at(&self, py: Python<'_>, ref_id: &str) -> PyResult<Option<f64>> {
         let core = self.core();
         let found = wait(py, core.backend().get(ref_id, core.now()))?;
-        Ok(found.map(|entry| {
-            (
-                entry.expires_at,
-                entry.details.tool_name.as_deref().map(String::from),
-            )
-        }))
-    }
-
-    /// An entry as a `CacheEntry`, or None.
-    fn entry<'py>(&self, py: Python<'py>, ref_id: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let core = self.core();
-        let found = wait(py, core.backend().get(ref_id, core.now()))?;
-        found.map(|found| entry::to_python(py, &found)).transpose()
+        Ok(found.and_then(|entry| entry.expires_at))
     }
 
     /// What hooks hold is theirs to visit once; entries belong to their store.
@@ -531,22 +515,12 @@ impl Cache {
         entry: &Entry,
         work: impl FnOnce() -> Result<T> + Send,
     ) -> PyResult<T> {
-        if is_large(entry) {
+        if snapshot::is_large(&entry.value) {
             py.detach(work)
         } else {
             work()
         }
         .map_err(to_py)
-    }
-}
-
-fn is_large(entry: &Entry) -> bool {
-    match &entry.value {
-        Value::Document(document) => document.text().len() >= 64 * 1024,
-        Value::Foreign(value) => value
-            .as_any()
-            .downcast_ref::<Snapshot>()
-            .is_none_or(Snapshot::is_large),
     }
 }
 
