@@ -1,57 +1,14 @@
 //! The same cache without `await`: what is ready at once is taken at once, only what has to wait
 //! goes to a runtime shared by the process.
 
-use std::future::Future;
-use std::pin::pin;
-use std::sync::OnceLock;
-use std::task::{Context, Poll, Waker};
-
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::runtime::{Builder, Runtime};
 
 use crate::access::Actor;
 use crate::cache::{Access, GetOptions, Reference, Response, SetOptions};
 use crate::error::Result;
+use crate::runtime::block_on;
 use crate::value::Value;
-
-/// Runs a future to its end on this thread. `wait` is called around the part that may block, if
-/// there is one (a binding releases its interpreter there).
-pub(crate) fn finish<F: Future + Send>(
-    future: F,
-    wait: impl FnOnce(&mut (dyn FnMut() + Send)),
-) -> F::Output
-where
-    F::Output: Send,
-{
-    let mut future = pin!(future);
-    if let Poll::Ready(output) = future
-        .as_mut()
-        .poll(&mut Context::from_waker(Waker::noop()))
-    {
-        return output;
-    }
-    let mut output = None;
-    wait(&mut || output = Some(runtime().block_on(future.as_mut())));
-    output.expect("wait calls what it is given")
-}
-
-fn block_on<F: Future + Send>(future: F) -> F::Output
-where
-    F::Output: Send,
-{
-    finish(future, |run| run())
-}
-
-/// The runtime for what has to wait, made at first need.
-fn runtime() -> &'static Runtime {
-    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
-    RUNTIME.get_or_init(|| {
-        Builder::new_current_thread()
-            .build()
-            .expect("a runtime without I/O needs no resources")
-    })
-}
 
 /// [`crate::RefCache`] for code that is not async. Not to be used inside an async runtime.
 ///

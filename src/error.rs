@@ -24,14 +24,38 @@ pub enum ErrorKind {
     Unsupported,
     /// A value cannot be written as, or read from, its stored form.
     Codec,
-    /// The storage failed.
+    /// The storage failed, or what it holds is damaged.
     Backend,
-    /// Somebody else holds it at the moment; trying again may work.
+    /// The storage cannot be reached: no such server, a connection that was refused or cut.
+    Unreachable,
+    /// The storage did not answer in time.
+    Timeout,
+    /// The disk does not do its part: full, read-only, not to be opened.
+    Io,
+    /// Somebody else holds it at the moment (a lock, a file); trying again may work.
     Busy,
     /// A hook written by the user failed; [`Error::source`] is its own error.
     Hook,
     /// A bug in this crate.
     Unexpected,
+}
+
+impl ErrorKind {
+    /// Whether the storage failed, in whichever way.
+    pub fn is_backend(self) -> bool {
+        match self {
+            Self::Backend | Self::Unreachable | Self::Timeout | Self::Io | Self::Busy => true,
+            Self::NotFound
+            | Self::PermissionDenied
+            | Self::CircularReference
+            | Self::InvalidArgument
+            | Self::InvalidType
+            | Self::Unsupported
+            | Self::Codec
+            | Self::Hook
+            | Self::Unexpected => false,
+        }
+    }
 }
 
 /// An error: kind, message, context and source. It never contains a stored value.

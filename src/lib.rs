@@ -20,7 +20,7 @@
 //! ```
 //!
 //! Each module may use only what stands above it:
-//! `error`, `clock` < `access`, `value` < `measure` < `preview` < `entry` < `backend` < `cache` < `blocking`.
+//! `error`, `clock` < `runtime` < `access`, `value` < `measure` < `preview` < `entry` < `backend` < `cache` < `blocking`.
 
 pub mod access;
 pub mod backend;
@@ -32,6 +32,7 @@ mod error;
 pub mod measure;
 pub mod preview;
 mod reference;
+mod runtime;
 pub mod value;
 
 pub use access::{

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 /// Lowest first; modules of one line do not know each other.
 const LAYERS: &[&[&str]] = &[
     &["error", "clock"],
+    &["runtime"],
     &["access", "value", "reference"],
     &["measure"],
     &["preview"],

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mcp_refcache::backend::{Backend, PutOptions, Scope};
+use mcp_refcache::backend::{Backend, PutOptions, Scope, Want};
 use mcp_refcache::value::{Document, Value};
 use mcp_refcache::{AccessPolicy, Clock, Details, Entry, KeyName, ManualClock, MemoryBackend};
 
@@ -73,8 +73,20 @@ async fn an_entry_that_moves_is_listed_in_its_new_namespace_only() {
 async fn an_expired_entry_is_absent_at_once_and_gone_after_a_purge() {
     let backend = MemoryBackend::new();
     put(&backend, "c:1", "public", Some(NOW + 1.0)).await;
-    assert!(backend.get("c:1", NOW + 0.9).await.unwrap().is_some());
-    assert!(backend.get("c:1", NOW + 1.0).await.unwrap().is_none());
+    assert!(
+        backend
+            .get("c:1", NOW + 0.9, Want::Head)
+            .await
+            .unwrap()
+            .is_some()
+    );
+    assert!(
+        backend
+            .get("c:1", NOW + 1.0, Want::Head)
+            .await
+            .unwrap()
+            .is_none()
+    );
     assert_eq!(
         (backend.purge(NOW + 1.0).await.unwrap(), backend.len()),
         (1, 0)
@@ -110,7 +122,7 @@ async fn beyond_the_limit_the_least_recently_used_goes() {
         put(&backend, id, "public", None).await;
     }
     for id in ["c:3", "c:2", "c:1"] {
-        backend.get(id, NOW).await.unwrap().unwrap();
+        backend.get(id, NOW, Want::Head).await.unwrap().unwrap();
     }
     put(&backend, "c:4", "public", None).await;
     assert_eq!(ids(&backend, None).await, ["c:1", "c:2", "c:4"]);
@@ -135,6 +147,7 @@ async fn the_limit_holds_over_many_writes_and_nothing_else_grows() {
         let options = PutOptions {
             name: Some(&key),
             retire_at: None,
+            fence: None,
         };
         backend
             .put(
@@ -148,14 +161,14 @@ async fn the_limit_holds_over_many_writes_and_nothing_else_grows() {
     }
     assert!(
         backend
-            .find(&name("public", "key 0"), NOW)
+            .find(&name("public", "key 0"), NOW, Want::Head)
             .await
             .unwrap()
             .is_none()
     );
     assert!(
         backend
-            .find(&name("public", "key 9999"), NOW)
+            .find(&name("public", "key 9999"), NOW, Want::Head)
             .await
             .unwrap()
             .is_some()
@@ -170,16 +183,43 @@ async fn a_name_leads_to_the_latest_entry_and_the_former_one_retires() {
         let options = PutOptions {
             name: Some(&key),
             retire_at: Some(NOW + 60.0),
+            fence: None,
         };
         backend
             .put(id, entry("public", None), options)
             .await
             .unwrap();
     }
-    assert_eq!(&*backend.find(&key, NOW).await.unwrap().unwrap().0, "c:2");
-    assert!(backend.get("c:1", NOW + 59.0).await.unwrap().is_some());
-    assert!(backend.get("c:1", NOW + 60.0).await.unwrap().is_none());
-    assert!(backend.get("c:2", NOW + 60.0).await.unwrap().is_some());
+    assert_eq!(
+        &*backend
+            .find(&key, NOW, Want::Head)
+            .await
+            .unwrap()
+            .unwrap()
+            .0,
+        "c:2"
+    );
+    assert!(
+        backend
+            .get("c:1", NOW + 59.0, Want::Head)
+            .await
+            .unwrap()
+            .is_some()
+    );
+    assert!(
+        backend
+            .get("c:1", NOW + 60.0, Want::Head)
+            .await
+            .unwrap()
+            .is_none()
+    );
+    assert!(
+        backend
+            .get("c:2", NOW + 60.0, Want::Head)
+            .await
+            .unwrap()
+            .is_some()
+    );
 }
 
 #[tokio::test]
@@ -194,15 +234,16 @@ async fn removing_a_former_entry_leaves_the_name_alone() {
                 PutOptions {
                     name: Some(&key),
                     retire_at: None,
+                    fence: None,
                 },
             )
             .await
             .unwrap();
     }
     assert!(backend.delete("c:1").await.unwrap());
-    assert!(backend.find(&key, NOW).await.unwrap().is_some());
+    assert!(backend.find(&key, NOW, Want::Head).await.unwrap().is_some());
     assert!(backend.delete("c:2").await.unwrap());
-    assert!(backend.find(&key, NOW).await.unwrap().is_none());
+    assert!(backend.find(&key, NOW, Want::Head).await.unwrap().is_none());
     assert!(!backend.delete("c:2").await.unwrap());
 }
 
@@ -218,13 +259,19 @@ async fn names_of_different_namespaces_do_not_meet() {
                 PutOptions {
                     name: Some(&key),
                     retire_at: None,
+                    fence: None,
                 },
             )
             .await
             .unwrap();
     }
     assert_eq!(
-        &*backend.find(&name("b", "k"), NOW).await.unwrap().unwrap().0,
+        &*backend
+            .find(&name("b", "k"), NOW, Want::Head)
+            .await
+            .unwrap()
+            .unwrap()
+            .0,
         "c:2"
     );
     assert_eq!(
@@ -279,7 +326,7 @@ async fn threads_meet_without_losing_entries() {
                     for i in 0..1_000 {
                         let id = format!("c:{worker}-{i}");
                         put(&backend, &id, "public", None).await;
-                        assert!(backend.get(&id, NOW).await.unwrap().is_some());
+                        assert!(backend.get(&id, NOW, Want::Head).await.unwrap().is_some());
                         if i % 2 == 0 {
                             assert!(backend.delete(&id).await.unwrap());
                         }

@@ -8,8 +8,9 @@ use async_trait::async_trait;
 use hashbrown::{HashMap, HashSet};
 use parking_lot::{Mutex, RwLock};
 
+use super::leases::Leases;
 use super::names::Names;
-use super::{Backend, PutOptions, Scope};
+use super::{Backend, Capabilities, PutOptions, Scope, Want};
 use crate::clock::Timestamp;
 use crate::entry::Entry;
 use crate::error::Result;
@@ -20,6 +21,10 @@ use crate::reference::KeyName;
 /// Whether an entry is expired is judged by the caller, whatever the store itself does about it.
 #[async_trait]
 pub trait SimpleBackend: Send + Sync + 'static {
+    /// What this store can do.
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::default()
+    }
     /// The entry with this id; `None` if there is none.
     async fn get(&self, id: &str) -> Result<Option<Arc<Entry>>>;
     /// Writes an entry; one with the same id is replaced.
@@ -38,6 +43,7 @@ pub trait SimpleBackend: Send + Sync + 'static {
 pub struct KeyIndexed<S> {
     store: S,
     names: Names,
+    leases: Leases,
     named: RwLock<HashMap<Arc<str>, KeyName>>,
     limit: Option<usize>,
     written: Mutex<Written>,
@@ -81,6 +87,7 @@ impl<S: SimpleBackend> KeyIndexed<S> {
         Self {
             store,
             names: Names::default(),
+            leases: Leases::default(),
             named: RwLock::default(),
             limit: None,
             written: Mutex::default(),
@@ -142,7 +149,11 @@ impl<S: SimpleBackend> KeyIndexed<S> {
 
 #[async_trait]
 impl<S: SimpleBackend> Backend for KeyIndexed<S> {
-    async fn get(&self, id: &str, now: Timestamp) -> Result<Option<Arc<Entry>>> {
+    fn capabilities(&self) -> Capabilities {
+        self.store.capabilities()
+    }
+
+    async fn get(&self, id: &str, now: Timestamp, _want: Want) -> Result<Option<Arc<Entry>>> {
         self.live(id, now).await
     }
 
@@ -159,7 +170,7 @@ impl<S: SimpleBackend> Backend for KeyIndexed<S> {
                 self.delete(&oldest).await?;
             }
         }
-        let Some(name) = options.name else {
+        let Some(name) = options.name.filter(|_| self.leases.admits(options.fence)) else {
             return Ok(());
         };
         self.named.write().insert(Arc::clone(&id), name.clone());
@@ -210,7 +221,12 @@ impl<S: SimpleBackend> Backend for KeyIndexed<S> {
             .collect())
     }
 
-    async fn find(&self, name: &KeyName, now: Timestamp) -> Result<Option<(Arc<str>, Arc<Entry>)>> {
+    async fn find(
+        &self,
+        name: &KeyName,
+        now: Timestamp,
+        _want: Want,
+    ) -> Result<Option<(Arc<str>, Arc<Entry>)>> {
         let Some(id) = self.names.get(name) else {
             return Ok(None);
         };
@@ -232,6 +248,10 @@ impl<S: SimpleBackend> Backend for KeyIndexed<S> {
         Ok(live)
     }
 
+    async fn name_of(&self, id: &str) -> Result<Option<KeyName>> {
+        Ok(self.named.read().get(id).cloned())
+    }
+
     async fn knows_cache(&self, cache: &str) -> Result<bool> {
         Ok(self.names.has_seen(cache))
     }
@@ -243,5 +263,17 @@ impl<S: SimpleBackend> Backend for KeyIndexed<S> {
             removed += usize::from(self.live(&id, now).await?.is_none());
         }
         Ok(removed)
+    }
+
+    async fn acquire(&self, lease: &str, seconds: f64, now: Timestamp) -> Result<Option<u64>> {
+        Ok(self.leases.acquire(lease, seconds, now))
+    }
+
+    async fn renew(&self, lease: &str, token: u64, seconds: f64, now: Timestamp) -> Result<bool> {
+        Ok(self.leases.renew(lease, token, seconds, now))
+    }
+
+    async fn release(&self, lease: &str, token: u64, now: Timestamp) -> Result<bool> {
+        Ok(self.leases.release(lease, token, now))
     }
 }

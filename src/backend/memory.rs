@@ -9,10 +9,11 @@ use hashbrown::HashMap;
 use parking_lot::{Mutex, RwLock};
 use rustc_hash::FxBuildHasher;
 
+use super::leases::Leases;
 use super::ledger::Ledger;
 use super::names::Names;
 use super::sweeper::{Sweep, Sweeper};
-use super::{Backend, PutOptions, Scope};
+use super::{Backend, Capabilities, PutOptions, Scope, Want};
 use crate::clock::{Clock, SystemClock, Timestamp};
 use crate::entry::Entry;
 use crate::error::{Error, Result};
@@ -42,6 +43,7 @@ pub struct MemoryBackend(Arc<Store>);
 struct Store {
     shards: [RwLock<HashMap<Arc<str>, Slot, FxBuildHasher>>; SHARDS],
     names: Names,
+    leases: Leases,
     ledger: Mutex<Ledger>,
     /// 0 = no limit
     limit: AtomicUsize,
@@ -83,6 +85,7 @@ impl MemoryBackend {
         Self(Arc::new(Store {
             shards: std::array::from_fn(|_| RwLock::default()),
             names: Names::default(),
+            leases: Leases::default(),
             ledger: Mutex::default(),
             limit: AtomicUsize::new(limit.unwrap_or(0)),
             ticks: AtomicU64::new(0),
@@ -187,6 +190,7 @@ impl Store {
     fn put(&self, id: &str, entry: Arc<Entry>, options: PutOptions<'_>) -> Vec<Arc<Entry>> {
         let id: Arc<str> = id.into();
         let now = entry.created_at;
+        let name = options.name.filter(|_| self.leases.admits(options.fence));
         let mut displaced = Vec::new();
         let mut ledger = self.ledger.lock();
         let tick = self.tick();
@@ -196,7 +200,7 @@ impl Store {
                 ledger.moved(slot.order, &id, &slot.entry.namespace, &entry.namespace);
                 ledger.ends_at(slot.order, slot.entry.expires_at, entry.expires_at);
                 slot.used.store(tick, Ordering::Relaxed);
-                if let Some(name) = options.name {
+                if let Some(name) = name {
                     slot.name = Some(name.clone());
                 }
                 displaced.push(std::mem::replace(&mut slot.entry, entry));
@@ -209,13 +213,13 @@ impl Store {
                     entry,
                     order,
                     used: AtomicU64::new(tick),
-                    name: options.name.cloned(),
+                    name: name.cloned(),
                 };
                 shard.insert(Arc::clone(&id), slot);
             }
         }
         drop(shard);
-        if let Some(former) = options.name.and_then(|name| self.names.point(name, &id))
+        if let Some(former) = name.and_then(|name| self.names.point(name, &id))
             && let Some(moment) = options.retire_at
         {
             displaced.extend(self.retire(&mut ledger, &former, moment));
@@ -296,7 +300,11 @@ impl Sweep for Store {
 
 #[async_trait]
 impl Backend for MemoryBackend {
-    async fn get(&self, id: &str, now: Timestamp) -> Result<Option<Arc<Entry>>> {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::default()
+    }
+
+    async fn get(&self, id: &str, now: Timestamp, _want: Want) -> Result<Option<Arc<Entry>>> {
         Ok(self.0.get(id, now))
     }
 
@@ -325,7 +333,12 @@ impl Backend for MemoryBackend {
         Ok(ids)
     }
 
-    async fn find(&self, name: &KeyName, now: Timestamp) -> Result<Option<(Arc<str>, Arc<Entry>)>> {
+    async fn find(
+        &self,
+        name: &KeyName,
+        now: Timestamp,
+        _want: Want,
+    ) -> Result<Option<(Arc<str>, Arc<Entry>)>> {
         let id = self.0.names.get(name);
         Ok(id.and_then(|id| self.0.get(&id, now).map(|entry| (id, entry))))
     }
@@ -341,11 +354,28 @@ impl Backend for MemoryBackend {
         Ok(holders)
     }
 
+    async fn name_of(&self, id: &str) -> Result<Option<KeyName>> {
+        let shard = self.0.shard(id).read();
+        Ok(shard.get(id).and_then(|slot| slot.name.clone()))
+    }
+
     async fn knows_cache(&self, cache: &str) -> Result<bool> {
         Ok(self.0.names.has_seen(cache))
     }
 
     async fn purge(&self, now: Timestamp) -> Result<usize> {
         Ok(self.0.purge(now).len())
+    }
+
+    async fn acquire(&self, lease: &str, seconds: f64, now: Timestamp) -> Result<Option<u64>> {
+        Ok(self.0.leases.acquire(lease, seconds, now))
+    }
+
+    async fn renew(&self, lease: &str, token: u64, seconds: f64, now: Timestamp) -> Result<bool> {
+        Ok(self.0.leases.renew(lease, token, seconds, now))
+    }
+
+    async fn release(&self, lease: &str, token: u64, now: Timestamp) -> Result<bool> {
+        Ok(self.0.leases.release(lease, token, now))
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::RefCache;
+use crate::backend::Want;
 use crate::entry::Entry;
 use crate::error::{Error, ErrorKind, Result};
 use crate::reference::KeyName;
@@ -31,9 +32,10 @@ impl RefCache {
     pub(crate) async fn find(
         &self,
         asked: &str,
+        want: Want,
         usable: impl Fn(&Entry) -> bool + Send,
     ) -> Result<Option<Found>> {
-        let mut candidates = self.candidates(asked).await?;
+        let mut candidates = self.candidates(asked, want).await?;
         if candidates.len() > 1 {
             candidates.retain(|(_, entry)| usable(entry));
         }
@@ -51,24 +53,24 @@ impl RefCache {
 
     /// The live entries that `asked` may mean: that of a reference; of a key in the default
     /// namespace; of `namespace:key`; else of the key in every namespace that has it.
-    pub(crate) async fn candidates(&self, asked: &str) -> Result<Vec<Found>> {
+    pub(crate) async fn candidates(&self, asked: &str, want: Want) -> Result<Vec<Found>> {
         let (now, backend) = (self.now(), &self.parts.backend);
-        if let Some(entry) = backend.get(asked, now).await? {
+        if let Some(entry) = backend.get(asked, now, want).await? {
             return Ok(vec![(asked.into(), entry)]);
         }
         let default = self.key_name(&self.parts.settings.default_namespace, asked);
-        if let Some(found) = backend.find(&default, now).await? {
+        if let Some(found) = backend.find(&default, now, want).await? {
             return Ok(vec![found]);
         }
         for (colon, _) in asked.match_indices(':').take(MOST_COLONS) {
             let name = self.key_name(&asked[..colon], &asked[colon + 1..]);
-            if let Some(found) = backend.find(&name, now).await? {
+            if let Some(found) = backend.find(&name, now, want).await? {
                 return Ok(vec![found]);
             }
         }
         let mut everywhere = Vec::new();
         for (_, id) in backend.find_everywhere(self.name(), asked, now).await? {
-            everywhere.extend(backend.get(&id, now).await?.map(|entry| (id, entry)));
+            everywhere.extend(backend.get(&id, now, want).await?.map(|entry| (id, entry)));
         }
         Ok(everywhere)
     }

@@ -8,7 +8,7 @@ use super::RefCache;
 use super::lookup::{Found, not_found};
 use super::options::{Access, GetOptions, Response};
 use crate::access::{Actor, DefaultActor};
-use crate::backend::Scope;
+use crate::backend::{Scope, Want};
 use crate::error::Result;
 use crate::reference::cache_of;
 
@@ -30,7 +30,12 @@ impl RefCache {
     pub async fn get_with(&self, id: &str, options: &GetOptions<'_>) -> Result<Response> {
         let agent = DefaultActor::agent(None, None);
         let (ref_id, entry) = self
-            .fetch(id, options.actor.unwrap_or(&agent), Access::Read)
+            .fetch(
+                id,
+                options.actor.unwrap_or(&agent),
+                Access::Read,
+                Want::Head,
+            )
             .await?;
         let result = self.view(&entry, options)?;
         Ok(Response {
@@ -63,7 +68,7 @@ impl RefCache {
         actor: &dyn Actor,
         access: Access,
     ) -> Result<T> {
-        let (_, entry) = self.fetch(id, actor, access).await?;
+        let (_, entry) = self.fetch(id, actor, access, Want::Value).await?;
         entry.value.document()?.deserialize()
     }
 
@@ -72,7 +77,7 @@ impl RefCache {
     /// # Errors
     /// What the store fails with.
     pub async fn exists(&self, id: &str) -> Result<bool> {
-        Ok(!self.candidates(id).await?.is_empty())
+        Ok(!self.candidates(id, Want::Head).await?.is_empty())
     }
 
     /// References of this cache's live entries, of one namespace or of all.
@@ -114,9 +119,17 @@ impl RefCache {
     }
 
     /// The live entry that is meant, if the actor may do that with it.
-    pub(crate) async fn fetch(&self, id: &str, actor: &dyn Actor, access: Access) -> Result<Found> {
+    pub(crate) async fn fetch(
+        &self,
+        id: &str,
+        actor: &dyn Actor,
+        access: Access,
+        want: Want,
+    ) -> Result<Found> {
         let found = self
-            .find(id, |entry| self.authorize(entry, actor, access).is_ok())
+            .find(id, want, |entry| {
+                self.authorize(entry, actor, access).is_ok()
+            })
             .await?;
         let found = found.ok_or_else(|| not_found(id))?;
         self.authorize(&found.1, actor, access)?;

@@ -143,7 +143,12 @@ impl Resolver<'_> {
         };
         let entry = match self
             .cache
-            .fetch(&reference, self.options.actor, access)
+            .fetch(
+                &reference,
+                self.options.actor,
+                access,
+                crate::backend::Want::Value,
+            )
             .await
         {
             Ok((_, entry)) => entry,

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::RefCache;
 use super::options::{Access, Reference, SetOptions};
 use crate::access::{Actor, Permission};
-use crate::backend::{PutOptions, Scope};
+use crate::backend::{PutOptions, Scope, Want};
 use crate::entry::{Details, Entry};
 use crate::error::{ErrorKind, Result};
 use crate::reference::RefId;
@@ -53,7 +53,8 @@ impl RefCache {
         let name = self.key_name(&namespace, key);
         let now = self.now();
         if let Some(actor) = options.actor {
-            let (policy, permission) = match self.parts.backend.find(&name, now).await? {
+            let (policy, permission) = match self.parts.backend.find(&name, now, Want::Head).await?
+            {
                 Some((_, entry)) => (Arc::clone(&entry.policy), Permission::UPDATE),
                 None => (Arc::clone(&policy), Permission::WRITE),
             };
@@ -94,6 +95,7 @@ impl RefCache {
                 PutOptions {
                     name: Some(&name),
                     retire_at,
+                    fence: None,
                 },
             )
             .await?;
@@ -108,7 +110,10 @@ impl RefCache {
         let may = |entry: &Entry| {
             actor.map_or(Ok(()), |actor| self.authorize(entry, actor, Access::Delete))
         };
-        match self.find(id, |entry| may(entry).is_ok()).await? {
+        match self
+            .find(id, Want::Head, |entry| may(entry).is_ok())
+            .await?
+        {
             Some((ref_id, entry)) => {
                 may(&entry)?;
                 self.parts.backend.delete(&ref_id).await
@@ -133,7 +138,7 @@ impl RefCache {
         let now = self.now();
         let mut removed = 0;
         for id in self.parts.backend.keys(scope, now).await? {
-            let Some(entry) = self.parts.backend.get(&id, now).await? else {
+            let Some(entry) = self.parts.backend.get(&id, now, Want::Head).await? else {
                 continue;
             };
             match self.authorize(&entry, actor, Access::Delete) {

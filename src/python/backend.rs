@@ -13,18 +13,21 @@ use super::clock::PythonClock;
 use super::entry::{self, Owner};
 use super::error::{from_py, to_py};
 use super::hook::Hook;
-use crate::backend::{Backend, MemoryBackend, PutOptions, Scope, SimpleBackend};
-use crate::blocking::finish;
+use crate::backend::{Backend, MemoryBackend, PutOptions, Scope, SimpleBackend, Want};
 use crate::clock::Clock;
 use crate::entry::Entry;
 use crate::error::Result;
+use crate::runtime;
 
 /// Runs a backend's future on this thread, without the interpreter where it has to wait.
 pub(super) fn wait<F: Future<Output = Result<T>> + Send, T: Send>(
     py: Python<'_>,
     future: F,
 ) -> PyResult<T> {
-    finish(future, |run| py.detach(run)).map_err(to_py)
+    let future = Box::pin(future);
+    runtime::poll_once(future)
+        .unwrap_or_else(|future| py.detach(|| runtime::block_on(future)))
+        .map_err(to_py)
 }
 
 /// The native store behind `mcp_refcache.backends.MemoryBackend`: entries by any string.
@@ -58,7 +61,7 @@ impl MemoryStore {
         let Some(key) = readable("key", key)? else {
             return Ok(None);
         };
-        let found = wait(py, self.backend.get(key, PythonClock.now()))?;
+        let found = wait(py, self.backend.get(key, PythonClock.now(), Want::Value))?;
         found.map(|found| entry::to_python(py, &found)).transpose()
     }
 
@@ -110,7 +113,7 @@ impl MemoryStore {
 
     /// The entry with this key, also if it is expired and not yet removed.
     fn peek<'py>(&self, py: Python<'py>, key: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let found = wait(py, self.backend.get(key, f64::NEG_INFINITY))?;
+        let found = wait(py, self.backend.get(key, f64::NEG_INFINITY, Want::Value))?;
         found.map(|found| entry::to_python(py, &found)).transpose()
     }
 

@@ -25,6 +25,9 @@ pub(super) fn to_py(error: Error) -> PyErr {
         ErrorKind::CircularReference
         | ErrorKind::Backend
         | ErrorKind::Busy
+        | ErrorKind::Unreachable
+        | ErrorKind::Timeout
+        | ErrorKind::Io
         | ErrorKind::Hook
         | ErrorKind::Unexpected => PyRuntimeError::new_err(message),
     }

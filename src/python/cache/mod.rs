@@ -19,6 +19,7 @@ use super::clock::PythonClock;
 use super::error::to_py;
 use super::snapshot::{self, Keep, Snapshot};
 use super::{measure, preview};
+use crate::backend::Want;
 use crate::cache::{
     Access, Answer, AnswerOptions, GetOptions, RefCache, Reference, ResolveRequires, SetOptions,
     Ttl, checked_ttl, not_found,
@@ -260,7 +261,7 @@ impl Cache {
             max_size: number("max_size", 0, max_size)?,
             ..GetOptions::default()
         };
-        let (ref_id, entry) = wait(py, core.fetch(ref_id, &actor, Access::Read))?;
+        let (ref_id, entry) = wait(py, core.fetch(ref_id, &actor, Access::Read, Want::Head))?;
         let fields = PyDict::new(py);
         fields.set_item(intern!(py, "ref_id"), &*ref_id)?;
         fields.set_item(intern!(py, "cache_name"), core.name())?;
@@ -287,7 +288,7 @@ impl Cache {
         let ref_id = known(ref_id)?;
         let actor = PyActor::new(actor)?;
         let access = if r#use { Access::Use } else { Access::Read };
-        let (_, entry) = wait(py, self.core().fetch(ref_id, &actor, access))?;
+        let (_, entry) = wait(py, self.core().fetch(ref_id, &actor, access, Want::Value))?;
         snapshot::fresh(py, &entry.value)
     }
 
@@ -349,7 +350,7 @@ impl Cache {
     ) -> PyResult<Option<Bound<'py, PyString>>> {
         let core = self.core();
         let name = core.key_name(namespace, key);
-        let found = wait(py, core.backend().find(&name, core.now()))?;
+        let found = wait(py, core.backend().find(&name, core.now(), Want::Head))?;
         Ok(found.map(|(id, _)| PyString::new(py, &id)))
     }
 
@@ -374,7 +375,7 @@ impl Cache {
     /// Whether answering for this entry may take long.
     fn is_large(&self, py: Python<'_>, ref_id: &str) -> PyResult<bool> {
         let core = self.core();
-        let found = wait(py, core.backend().get(ref_id, core.now()))?;
+        let found = wait(py, core.backend().get(ref_id, core.now(), Want::Head))?;
         Ok(found.is_some_and(|entry| snapshot::is_large(&entry.value) && entry.views().is_empty()))
     }
 
@@ -388,7 +389,7 @@ impl Cache {
         producer: bool,
     ) -> PyResult<Option<Bound<'py, PyDict>>> {
         let core = self.configured(py)?;
-        let Some(entry) = wait(py, core.backend().get(ref_id, core.now()))? else {
+        let Some(entry) = wait(py, core.backend().get(ref_id, core.now(), Want::Head))? else {
             return Ok(None);
         };
         let actor = PyActor::new(actor)?;
@@ -429,7 +430,7 @@ impl Cache {
     /// When an entry ends, in seconds since 1970; None = never, or it is gone.
     fn expires_at(&self, py: Python<'_>, ref_id: &str) -> PyResult<Option<f64>> {
         let core = self.core();
-        let found = wait(py, core.backend().get(ref_id, core.now()))?;
+        let found = wait(py, core.backend().get(ref_id, core.now(), Want::Head))?;
         Ok(found.and_then(|entry| entry.expires_at))
     }
 

@@ -1,0 +1,111 @@
+//! Waiting: futures of this crate run under any executor, or on a thread that may simply block.
+//!
+//! A disk has no readiness to wait for, so its work goes through [`unblock`]: done at once where the
+//! thread may block, else handed to a pool. A network needs a reactor, which is [`runtime`].
+
+use std::cell::Cell;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::OnceLock;
+use std::task::{Context, Poll, Waker};
+
+use tokio::runtime::{Builder, Handle, Runtime};
+
+use crate::error::{Error, ErrorKind, Result};
+
+thread_local! {
+    static MAY_BLOCK: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread runs a future by blocking, so that work on a disk may be done in place.
+pub(crate) fn may_block() -> bool {
+    MAY_BLOCK.get()
+}
+
+/// Work on a disk: in place on a thread that may block, else on a thread of its own, awaited.
+///
+/// # Errors
+/// What the work fails with; [`ErrorKind::Unexpected`] if it panics.
+pub(crate) async fn unblock<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    if may_block() {
+        return work();
+    }
+    let handle = Handle::try_current().unwrap_or_else(|_| runtime().handle().clone());
+    handle.spawn_blocking(work).await.unwrap_or_else(|failed| {
+        Err(Error::new(ErrorKind::Unexpected, "work on the store was cut off").caused_by(failed))
+    })
+}
+
+/// The output of a future that is ready at once, as those of a store in memory are.
+///
+/// # Errors
+/// Gives the future back where it is not.
+pub(crate) fn poll_once<F: Future + Unpin>(mut future: F) -> std::result::Result<F::Output, F> {
+    match pin!(&mut future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => Ok(output),
+        Poll::Pending => Err(future),
+    }
+}
+
+/// Runs a future to its end on this thread, which blocks. Not to be called inside an executor.
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
+    let _allowed = Allowed::new();
+    poll_once(pin!(future)).unwrap_or_else(|future| runtime().block_on(future))
+}
+
+/// Sets the mark of [`may_block`] for as long as it lives.
+struct Allowed {
+    before: bool,
+}
+
+impl Allowed {
+    fn new() -> Self {
+        Self {
+            before: MAY_BLOCK.replace(true),
+        }
+    }
+}
+
+impl Drop for Allowed {
+    fn drop(&mut self) {
+        MAY_BLOCK.set(self.before);
+    }
+}
+
+/// The runtime of a process, and behind it those of the processes that were forked from it.
+struct Owned {
+    process: u32,
+    runtime: Runtime,
+    forked: OnceLock<Box<Owned>>,
+}
+
+/// The runtime of this process, made at first need. A forked child has none of its parent's threads, so
+/// it makes its own; the parent's is left alone there, as dropping it would wait for those threads.
+pub(crate) fn runtime() -> &'static Runtime {
+    static FIRST: OnceLock<Box<Owned>> = OnceLock::new();
+    let process = std::process::id();
+    let mut owned = FIRST.get_or_init(|| Owned::new(process));
+    while owned.process != process {
+        owned = owned.forked.get_or_init(|| Owned::new(process));
+    }
+    &owned.runtime
+}
+
+impl Owned {
+    fn new(process: u32) -> Box<Self> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("refcache-io")
+            .enable_all()
+            .build()
+            .expect("the system has a thread and a poller to give");
+        let forked = OnceLock::new();
+        Box::new(Self {
+            process,
+            runtime,
+            forked,
+        })
+    }
+}
