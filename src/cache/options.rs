@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::access::{Actor, PolicySource};
+use crate::backend::Fence;
 use crate::clock::Timestamp;
 use crate::preview::{PreviewResult, PreviewStrategy};
 use crate::reference::RefId;
@@ -53,6 +54,10 @@ pub struct SetOptions<'a> {
     pub strategy: Option<PreviewStrategy>,
     /// Whether the namespace was filled from a template or an identity.
     pub bound: bool,
+    /// Whether the preview is made at once and stored with a large value: it will be asked for.
+    pub prepare: bool,
+    /// The lease under which the value was made; see [`PutOptions::fence`](crate::backend::PutOptions).
+    pub fence: Option<Fence<'a>>,
 }
 
 /// Options of [`RefCache::get_with`](super::RefCache::get_with).

@@ -37,7 +37,7 @@ impl RefCache {
                 Want::Head,
             )
             .await?;
-        let result = self.view(&entry, options)?;
+        let result = self.view(&ref_id, &entry, options).await?;
         Ok(Response {
             ref_id,
             namespace: Arc::clone(&entry.namespace),

@@ -169,6 +169,7 @@ pub(super) fn to_document(
 pub(super) fn fresh<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
     match value {
         Value::Document(document) => decode::document(py, document),
+        Value::Remote(remote) => decode::document(py, &remote.document()),
         Value::Foreign(foreign) => match foreign.as_any().downcast_ref::<Snapshot>() {
             Some(snapshot) => snapshot.fresh(py),
             None => {

@@ -77,7 +77,7 @@ impl Item {
     }
 }
 
-/// The items of a container from `at` (the start of an item) on, up to its closing bracket.
+/// The items of a container in a text that is all here, up to its closing bracket.
 #[derive(Debug, Clone)]
 pub(crate) struct Items<'a> {
     text: &'a [u8],
@@ -93,11 +93,6 @@ impl<'a> Items<'a> {
             at: start + 1,
             keyed: text.get(start) == Some(&b'{'),
         }
-    }
-
-    /// Items from the one that starts at `at` on.
-    pub(crate) fn from(text: &'a [u8], at: usize, keyed: bool) -> Self {
-        Self { text, at, keyed }
     }
 }
 
@@ -140,6 +135,14 @@ impl<'a> Chars<'a> {
             inside: bytes
                 .get(1..bytes.len().saturating_sub(1))
                 .unwrap_or_default(),
+            at: 0,
+        }
+    }
+
+    /// Characters of a part of the inside of a string literal.
+    pub(crate) fn inside(part: &'a str) -> Self {
+        Self {
+            inside: part.as_bytes(),
             at: 0,
         }
     }
