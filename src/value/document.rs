@@ -226,8 +226,19 @@ impl Document {
         (number < container.len).then(|| self.items(container, number).next())?
     }
 
-    /// What the text does not tell about types.
+    /// The same text with other notes.
     #[cfg(feature = "python")]
+    pub(crate) fn with_notes(&self, notes: Notes) -> Self {
+        Self {
+            text: self.text.clone(),
+            root: self.root.clone(),
+            len: self.len,
+            notes,
+            sizes: Mutex::new(self.sizes.lock().clone()),
+        }
+    }
+
+    /// What the text does not tell about types.
     pub(crate) fn notes(&self) -> &Notes {
         &self.notes
     }

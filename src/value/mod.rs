@@ -8,10 +8,13 @@ pub(crate) mod literal;
 mod mismatch;
 mod notes;
 mod parse;
+#[cfg(any(test, feature = "python"))]
+mod path;
 mod reader;
 pub(crate) mod scan;
 mod ser;
 mod stored;
+mod types;
 pub(crate) mod write;
 
 pub use document::{Container, Document, Kind};
@@ -20,6 +23,8 @@ pub use excerpt::{Excerpt, Node};
 pub(crate) use notes::{KeyType, Note, Notes};
 pub use scan::Item;
 pub use stored::{ForeignValue, Value};
+#[allow(unused_imports, reason = "used by the Python codec")]
+pub(crate) use types::PortableObjects;
 
 /// How deep the lists and dicts of a value may be nested.
 ///

@@ -24,6 +24,16 @@ pub trait ForeignValue: Any + Send + Sync {
     /// [`ErrorKind::Codec`](crate::ErrorKind::Codec) if it has no JSON text.
     fn document(&self) -> Result<Arc<Document>>;
 
+    /// The value as a document that another process can read: its text and its [`Document::types`] tell
+    /// everything.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Codec`](crate::ErrorKind::Codec) if something in it cannot be kept outside of this
+    /// process: where it is and what to do.
+    fn portable(&self) -> Result<Arc<Document>> {
+        self.document()
+    }
+
     /// Number of items, if the value is a collection.
     fn total_items(&self) -> Option<usize>;
 
@@ -43,6 +53,17 @@ impl Value {
         match self {
             Value::Document(document) => Ok(Arc::clone(document)),
             Value::Foreign(value) => value.document(),
+        }
+    }
+
+    /// The value as a document that another process can read, for stores that outlive this one.
+    ///
+    /// # Errors
+    /// As [`ForeignValue::portable`].
+    pub fn portable(&self) -> Result<Arc<Document>> {
+        match self {
+            Value::Document(document) => Ok(Arc::clone(document)),
+            Value::Foreign(value) => value.portable(),
         }
     }
 
