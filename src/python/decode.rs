@@ -164,11 +164,7 @@ impl<'a, 'py> Decoder<'a, 'py> {
     }
 
     /// The object that is shown like this.
-    fn restored(
-        &mut self,
-        number: u32,
-        shown: Bound<'py, PyAny>,
-    ) -> PyResult<Bound<'py, PyAny>> {
+    fn restored(&mut self, number: u32, shown: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         match &mut self.objects {
             Some(Source::Live(objects)) => objects.fresh(self.py, number),
             Some(Source::Portable(readers)) => readers.restore(number, shown),

@@ -10,8 +10,8 @@ use pyo3::types::{PyString, PyType};
 
 use super::copy::Objects;
 use super::error::{self, is_exit, to_py};
-use super::snapshot::{Keep, Snapshot};
 use super::snapshot;
+use super::snapshot::{Keep, Snapshot};
 use crate::error::ErrorKind;
 use crate::value::{Document, ForeignValue, Note, Notes, PortableObjects, Value};
 

@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
+use super::Document;
 use super::notes::{KeyType, Note, Notes};
 use super::scan::Items;
-use super::Document;
 use crate::error::{Error, ErrorKind, Result};
 
 /// What `v` says; a later version of the format has another.
@@ -112,11 +112,12 @@ fn note_of(code: i64, objects: usize) -> Option<Note> {
         3 => Note::Key(KeyType::Bool),
         4 => Note::Key(KeyType::Null),
         _ => {
-            let number = u32::try_from((code - 5) / 2).ok()?;
-            if code < 5 || number as usize >= objects {
+            let code = u64::try_from(code).ok()? - 5;
+            let number = u32::try_from(code / 2).ok()?;
+            if number as usize >= objects {
                 return None;
             }
-            match (code - 5) % 2 {
+            match code % 2 {
                 0 => Note::Instance(number),
                 _ => Note::Opaque(number),
             }
@@ -191,7 +192,11 @@ fn read(types: &Document, text_len: usize) -> Result<Notes> {
 fn read_steps(steps: &[i64], text_len: usize, mut found: impl FnMut(u32) -> bool) -> Result<()> {
     let (mut offset, mut step) = (0u64, 0u64);
     for (i, number) in steps.iter().enumerate() {
-        let times = if *number < 0 { number.unsigned_abs() } else { 1 };
+        let times = if *number < 0 {
+            number.unsigned_abs()
+        } else {
+            1
+        };
         if *number >= 0 {
             step = *number as u64;
         }

@@ -42,9 +42,7 @@ def register_types(types: Iterable[type[Any]]) -> None:
 
 
 def _is_known_kind(kind: type[Any]) -> bool:
-    return (
-        issubclass(kind, Enum | BaseModel) or is_namedtuple(kind) or dataclasses.is_dataclass(kind)
-    )
+    return issubclass(kind, Enum | BaseModel) or is_namedtuple(kind) or dataclasses.is_dataclass(kind)
 
 
 def is_namedtuple(kind: type[Any]) -> bool:
@@ -197,7 +195,9 @@ def _pack_dataclass(value: Any, pack: Pack) -> Tree:
     try:
         object.__new__(type(value))
     except TypeError:
-        raise Unkept("a dataclass that inherits from a builtin type cannot be kept; hold the value in a field") from None
+        raise Unkept(
+            "a dataclass that inherits from a builtin type cannot be kept; hold the value in a field"
+        ) from None
     names = [field.name for field in dataclasses.fields(value)]
     fields = {name: getattr(value, name) for name in names if hasattr(value, name)}
     return {"dataclass": [name, pack.fields(fields)]}
@@ -223,7 +223,9 @@ def _pack_model(value: BaseModel, pack: Pack) -> Tree:
     return {
         "model": [
             name,
-            pack.fields({field: item for field, item in value.__dict__.items() if field in type(value).model_fields}),
+            pack.fields(
+                {field: item for field, item in value.__dict__.items() if field in type(value).model_fields}
+            ),
             sorted(value.__pydantic_fields_set__),
             None if extra is None else pack.fields(extra),
             None if private is None else pack.fields(private),

@@ -12,7 +12,10 @@ _SEQUENCES: dict[str, type[Any]] = {kind.__name__: kind for kind in (tuple, set,
 _DICTS: dict[str, type[Any]] = {"dict": dict, "ordereddict": OrderedDict, "counter": Counter}
 _FACTORIES: dict[str, Callable[[], Any] | None] = {
     "None": None,
-    **{kind.__name__: kind for kind in (list, dict, set, int, float, str, tuple, bool, bytes, frozenset, complex)},
+    **{
+        kind.__name__: kind
+        for kind in (list, dict, set, int, float, str, tuple, bool, bytes, frozenset, complex)
+    },
 }
 _FACTORY_NAMES = {factory: name for name, factory in _FACTORIES.items()}
 

@@ -24,6 +24,8 @@ _MASKED: dict[str, Any] = {
 
 def _pack_column(values: Any, pack: Pack) -> Tree:
     dtype: Any = values.dtype
+    if type(values) is pd.arrays.NumpyExtensionArray:
+        return pack(values.to_numpy())
     if isinstance(dtype, np.dtype):
         return pack(np.asarray(values))
     if isinstance(dtype, pd.CategoricalDtype):
@@ -31,7 +33,7 @@ def _pack_column(values: Any, pack: Pack) -> Tree:
     if isinstance(dtype, pd.DatetimeTZDtype):
         return {"pandas.moments": [pack(np.asarray(values.asi8)), dtype.unit, pack(dtype.tz)]}
     if isinstance(dtype, pd.PeriodDtype):
-        return {"pandas.periods": [pack(np.asarray(values.asi8)), dtype.freq.freqstr]}
+        return {"pandas.periods": [pack(np.asarray(values.asi8)), dtype.name]}
     if isinstance(dtype, pd.IntervalDtype):
         return {"pandas.intervals": [pack(values.left), pack(values.right), dtype.closed]}
     if isinstance(dtype, pd.StringDtype):
@@ -58,8 +60,8 @@ def _moments(payload: list[Any], unpack: Unpack) -> Any:
 
 @unpacks("pandas.periods")
 def _periods(payload: list[Any], unpack: Unpack) -> Any:
-    ordinals, freq = payload
-    return pd.PeriodIndex.from_ordinals(unpack(ordinals), freq=freq).array
+    ordinals, name = payload
+    return pd.arrays.PeriodArray(unpack(ordinals), dtype=pd.PeriodDtype.construct_from_string(name))
 
 
 @unpacks("pandas.intervals")
@@ -93,6 +95,8 @@ def _pack_alone(value: Any, pack: Pack) -> Tree:
 @unpacks("pandas.array")
 def _array(column: Tree, unpack: Unpack) -> Any:
     values = unpack(column)
+    if isinstance(values, np.ndarray) and values.dtype.kind not in "mM":
+        return pd.arrays.NumpyExtensionArray(values)
     return pd.array(values, dtype=values.dtype)
 
 

@@ -25,7 +25,7 @@ def _to_text(frame: pl.DataFrame) -> str:
 
 def _from_text(text: str) -> pl.DataFrame:
     try:
-        return pl.read_ipc(BytesIO(text_bytes(text)), memory_map=False)
+        return pl.read_ipc(BytesIO(text_bytes(text)))
     except BaseException as failed:
         if isinstance(failed, KeyboardInterrupt | SystemExit):
             raise

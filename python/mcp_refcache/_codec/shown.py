@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from mcp_refcache._codec import classes
-from mcp_refcache._codec.collections import factory_named, factory_name
+from mcp_refcache._codec.collections import factory_name, factory_named
 from mcp_refcache._codec.tree import NOT_KNOWN, load
 from mcp_refcache.exceptions import CodecError
 

@@ -128,10 +128,10 @@ class Pack:
 
     def all(self, values: Any) -> list[Tree]:
         """Pack objects in their order."""
-        packed: list[Tree] = []
+        packed: list[Tree] = []  # its length tells where it failed
         try:
             for value in values:
-                packed.append(self(value))  # noqa: PERF401 -- the length tells where it failed
+                packed.append(self(value))
         except Unkept as why:
             raise why.inside(f"[{len(packed)}]") from None
         return packed
