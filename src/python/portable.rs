@@ -31,15 +31,15 @@ pub(super) fn portable(
     let mut texts: HashMap<String, u32> = HashMap::new();
     let mut notes = Notes::default();
     for (offset, note) in document.notes().iter() {
-        let (number, renumber): (_, fn(u32) -> Note) = match note {
-            Note::Instance(number) => (number, Note::Instance),
-            Note::Opaque(number) => (number, Note::Opaque),
+        let (number, as_json, renumber): (_, _, fn(u32) -> Note) = match note {
+            Note::Instance(number) => (number, true, Note::Instance),
+            Note::Opaque(number) => (number, false, Note::Opaque),
             Note::Tuple | Note::Key(_) => {
                 notes.push(offset, note);
                 continue;
             }
         };
-        let encoded = encode.call1((objects.get(py, number), default));
+        let encoded = encode.call1((objects.get(py, number), as_json, default));
         let encoded = encoded.map_err(|why| with_path(py, why, document, offset))?;
         // None: the text says all there is to keep
         if let Ok(text) = encoded.cast::<PyString>() {

@@ -1,5 +1,6 @@
 """numpy: arrays as their bytes, scalars as numbers."""
 
+# pyright: basic, reportPrivateUsage=false -- numpy is not typed in full
 from __future__ import annotations
 
 import json
@@ -33,7 +34,7 @@ def _read_dtype(tree: Tree, unpack: Unpack) -> np.dtype[Any]:
 @packs(np.ndarray)
 def _pack_array(value: np.ndarray[Any, Any], pack: Pack) -> Tree:
     dtype, shape = value.dtype, list(value.shape)
-    if dtype == object:
+    if dtype.char == "O":
         return {"numpy.objects": [shape, pack.all(value.ravel().tolist())]}
     if _STRINGS is not None and isinstance(dtype, _STRINGS):
         if dtype != _STRINGS():

@@ -1,5 +1,6 @@
 """pandas: frames column by column, each with its dtype; indexes, series and single values."""
 
+# pyright: basic, reportPrivateUsage=false -- pandas is not typed in full
 from __future__ import annotations
 
 from typing import Any

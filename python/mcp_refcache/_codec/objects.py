@@ -8,7 +8,7 @@ from typing import Any
 
 from mcp_refcache._codec import classes, collections, scalars
 from mcp_refcache._codec.shown import describe, named_reader
-from mcp_refcache._codec.tree import Pack, Tree, Unkept, Unpack
+from mcp_refcache._codec.tree import NOT_KNOWN, Pack, Tree, Unkept, Unpack
 from mcp_refcache.exceptions import CodecError
 
 __all__ = ["encode", "reader"]
@@ -17,11 +17,12 @@ _FAMILIES = (classes, collections, scalars)
 _JSON_BASES = (str, int, float, dict, list, tuple)
 
 
-def encode(value: Any, default: Callable[[Any], Any] | None = None) -> str | None:
+def encode(value: Any, as_json: bool = False, default: Callable[[Any], Any] | None = None) -> str | None:
     """Describe an object.
 
     Args:
         value: What is no JSON value itself, as an item of a value.
+        as_json: Whether it is shown as the JSON value that its base type is; else as its `str()`.
         default: Gives what is stored in place of an object that cannot be kept.
 
     Returns:
@@ -30,17 +31,16 @@ def encode(value: Any, default: Callable[[Any], Any] | None = None) -> str | Non
     Raises:
         Unkept: If it cannot be kept and there is no `default`.
     """
-    described = describe(value)
-    if described is not None:
-        return described
+    pack = Pack(default)
     try:
-        return _whole(Pack()(value))
+        described = describe(value) if as_json or not isinstance(value, _JSON_BASES) else None
+        return described or _whole(pack.known(value))
     except Unkept:
         if default is None:
             raise
-    if default is str or (isinstance(value, _JSON_BASES) and type(value) not in _JSON_BASES):
+    if as_json or default is str:
         return None
-    return _whole(Pack(default)(value))
+    return _whole(pack.known(default(value)))
 
 
 def _whole(tree: Tree) -> str:
@@ -61,6 +61,8 @@ def reader(description: str) -> Callable[[Any], Any]:
         return named_reader(tree)
     if isinstance(tree, list):
         return named_reader(*tree)
+    if not isinstance(tree, dict):
+        raise CodecError(NOT_KNOWN)
     value = Unpack()(tree)
     if isinstance(value, scalars.IMMUTABLE):
         return lambda shown: value

@@ -1,5 +1,6 @@
 """polars: frames and series as Arrow IPC files, which polars reads and writes by itself."""
 
+# pyright: basic, reportPrivateUsage=false -- polars is not typed in full
 from __future__ import annotations
 
 from io import BytesIO

@@ -30,7 +30,7 @@ _ADDRESSES = {
 _PATHS = {kind.__name__: kind for kind in (PosixPath, PurePosixPath, PureWindowsPath, WindowsPath)}
 
 
-def bytes_text(data: bytes | memoryview) -> str:
+def bytes_text(data: bytes | bytearray | memoryview) -> str:
     """Bytes as text."""
     return b64encode(data).decode("ascii")
 

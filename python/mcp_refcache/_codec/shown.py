@@ -41,6 +41,14 @@ def _defaultdict(value: defaultdict[Any, Any]) -> str | None:
     return None if name is None else json.dumps(["defaultdict", name])
 
 
+def _restore_defaultdict(name: str, shown: dict[Any, Any]) -> defaultdict[Any, Any]:
+    return defaultdict(factory_named(name), shown)
+
+
+def _restore_namedtuple(name: str, shown: list[Any]) -> Any:
+    return classes.namedtuple_of(classes.find_namedtuple(name), shown)
+
+
 def _always(name: str) -> Describe:
     described = json.dumps(name)
     return lambda value: described
@@ -67,8 +75,8 @@ restorers: dict[str, Restore] = {
     "uuid": UUID,
     "ordereddict": OrderedDict,
     "counter": Counter,
-    "defaultdict": lambda name, shown: defaultdict(factory_named(name), shown),
-    "namedtuple": lambda name, shown: classes.namedtuple_of(classes.find_namedtuple(name), shown),
+    "defaultdict": _restore_defaultdict,
+    "namedtuple": _restore_namedtuple,
     **_PATHS,
 }
 

@@ -96,8 +96,17 @@ class Pack:
         self._depth = 0
 
     def __call__(self, value: Any) -> Tree:
-        """Pack one object."""
-        kind = type(value)
+        """Pack one object, or what the default gives in its place."""
+        try:
+            return self.known(value)
+        except Unkept:
+            if self._default is None:
+                raise
+        return self.known(self._default(value))
+
+    def known(self, value: Any) -> Tree:
+        """Pack one object that is not to be replaced itself; what is in it may be."""
+        kind: type[Any] = type(value)
         if kind is str:
             if not value.isascii() and _SURROGATE_PAIR.search(value):
                 # as text of JSON they would be the one character that they encode
@@ -111,20 +120,12 @@ class Pack:
             raise Unkept(f"objects nest deeper than {MAX_DEPTH} levels, or contain themselves")
         self._depth += 1
         try:
-            return self._object(value, kind)
+            packer = _packers.get(kind) or _find(kind)
+            if packer is None:
+                raise unknown(kind)
+            return packer(value, self)
         finally:
             self._depth -= 1
-
-    def _object(self, value: Any, kind: type[Any]) -> Tree:
-        try:
-            packer = _packers.get(kind) or _find(kind)
-            if packer is not None:
-                return packer(value, self)
-            raise unknown(kind)
-        except Unkept:
-            if self._default is None or type(value) in _CONTAINERS:
-                raise
-        return self(self._default(value))
 
     def all(self, values: Any) -> list[Tree]:
         """Pack objects in their order."""
@@ -166,7 +167,7 @@ class Unpack:
 
     def __call__(self, tree: Tree) -> Any:
         """Unpack one tree."""
-        kind = type(tree)
+        kind: type[Any] = type(tree)
         if kind is not dict and kind is not list:
             return tree
         if self._depth == 2 * MAX_DEPTH:
@@ -213,9 +214,6 @@ def load(name: str) -> None:
         raise CodecError(
             f"a stored value cannot be read: it holds an object of {package}; install {package}"
         ) from missing
-
-
-_CONTAINERS = frozenset({list, tuple, dict, set, frozenset})
 
 
 @packs(list)
