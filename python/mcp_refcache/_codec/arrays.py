@@ -1,6 +1,7 @@
 """numpy: arrays as their bytes, scalars as numbers."""
 
-# pyright: basic, reportPrivateUsage=false -- numpy is not typed in full
+# numpy is not typed in full
+# pyright: basic
 from __future__ import annotations
 
 import json
@@ -14,7 +15,7 @@ from mcp_refcache._codec.shown import Describe, describers, restorers
 from mcp_refcache._codec.tree import Pack, Packer, Tree, Unkept, Unpack, finds, packs, unpacks
 from mcp_refcache.exceptions import CodecError
 
-_STRINGS: Any = getattr(np.dtypes, "StringDType", None)
+_STRINGS: Any = getattr(getattr(np, "dtypes", None), "StringDType", None)
 
 
 def _pack_dtype(dtype: np.dtype[Any], pack: Pack) -> Tree:

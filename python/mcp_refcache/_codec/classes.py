@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import Enum, Flag, IntFlag
 from threading import Lock
-from typing import Any
+from typing import Any, cast
 
 from pydantic import BaseModel
 
@@ -91,7 +91,7 @@ def _imported(name: str) -> type[Any] | None:
     found: Any = sys.modules.get(module_name)
     try:
         for part in qualname.split("."):
-            found = vars(found).get(part)
+            found = cast("Mapping[str, Any]", vars(found)).get(part)
     except TypeError:  # has no attributes
         return None
     return found if isinstance(found, type) else None
@@ -140,14 +140,15 @@ def find_namedtuple(name: str) -> type[Any]:
 
 def namedtuple_of(kind: type[Any], items: Iterable[Any]) -> Any:
     """An instance with these items, past a `__new__` of its own."""
-    value = tuple.__new__(kind, items)
+    value: Any = tuple.__new__(kind, items)  # pyright: ignore[reportUnknownMemberType]
     if len(value) != len(kind._fields):
         raise _changed(name_of(kind))
     return value
 
 
 def _pack_namedtuple(value: Any, pack: Pack) -> Tree:
-    return {"namedtuple": [findable_name(type(value)), pack.all(value)]}
+    kind: Any = type(value)  # pyright: ignore[reportUnknownVariableType]
+    return {"namedtuple": [findable_name(kind), pack.all(value)]}
 
 
 @unpacks("namedtuple")
@@ -191,9 +192,10 @@ def _flags(payload: list[Any], unpack: Unpack) -> Flag:
 
 
 def _pack_dataclass(value: Any, pack: Pack) -> Tree:
-    name = _registered_name(type(value))
+    kind: Any = type(value)  # pyright: ignore[reportUnknownVariableType]
+    name = _registered_name(kind)
     try:
-        object.__new__(type(value))
+        object.__new__(kind)
     except TypeError:
         raise Unkept(
             "a dataclass that inherits from a builtin type cannot be kept; hold the value in a field"

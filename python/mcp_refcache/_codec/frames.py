@@ -1,6 +1,7 @@
 """pandas: frames column by column, each with its dtype; indexes, series and single values."""
 
-# pyright: basic, reportPrivateUsage=false -- pandas is not typed in full
+# pandas is not typed in full
+# pyright: basic
 from __future__ import annotations
 
 from typing import Any
@@ -149,13 +150,13 @@ def _index(payload: list[Any], unpack: Unpack) -> Any:
 
 
 @packs(pd.Series)
-def _pack_series(value: pd.Series[Any], pack: Pack) -> Tree:
+def _pack_series(value: pd.Series, pack: Pack) -> Tree:
     parts = [_pack_column(value.array, pack), pack(value.index), pack(value.name), pack(value.attrs)]
     return {"pandas.series": parts}
 
 
 @unpacks("pandas.series")
-def _series(payload: list[Any], unpack: Unpack) -> pd.Series[Any]:
+def _series(payload: list[Any], unpack: Unpack) -> pd.Series:
     column, index, name, attrs = payload
     values = unpack(column)
     series = pd.Series(values, index=unpack(index), dtype=values.dtype, name=unpack(name))
@@ -220,7 +221,7 @@ def _pack_period(value: pd.Period, pack: Pack) -> Tree:
 
 
 @unpacks("pandas.period")
-def _period(payload: list[Any], unpack: Unpack) -> pd.Period:
+def _period(payload: list[Any], unpack: Unpack) -> Any:
     ordinal, freq = payload
     return pd.Period(ordinal=ordinal, freq=freq)
 

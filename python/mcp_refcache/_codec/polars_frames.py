@@ -1,6 +1,7 @@
 """polars: frames and series as Arrow IPC files, which polars reads and writes by itself."""
 
-# pyright: basic, reportPrivateUsage=false -- polars is not typed in full
+# polars is not typed in full
+# pyright: basic
 from __future__ import annotations
 
 from io import BytesIO

@@ -62,13 +62,17 @@ def _bytearray(text: str, unpack: Unpack) -> bytearray:
 
 @packs(array.array)
 def _pack_array(value: array.array[Any], pack: Pack) -> Tree:
+    if value.typecode not in "bBhHiIlLqQfd":
+        raise Unkept("an array.array of characters cannot be kept; convert it to a str")
     return {"numbers": [value.typecode, pack.all(value.tolist())]}
 
 
 @unpacks("numbers")
-def _array(payload: list[Any], unpack: Unpack) -> array.array[Any]:
+def _array(payload: list[Any], unpack: Unpack) -> Any:
     code, items = payload
-    return array.array(code, unpack.all(items))
+    if code not in "bBhHiIlLqQfd":
+        raise ValueError
+    return array.array(code, unpack.all(items))  # pyright: ignore[reportDeprecated, reportUnknownVariableType]
 
 
 # -- moments ---------------------------------------------------------------------------------------

@@ -83,7 +83,7 @@ restorers: dict[str, Restore] = {
 
 def describe(value: Any) -> str | None:
     """Describe an object that what is shown of it tells, else None."""
-    kind: type[Any] = type(value)
+    kind: Any = type(value)  # pyright: ignore[reportUnknownVariableType]
     describer = describers.get(kind)
     if describer is not None:
         return describer(value)

@@ -106,7 +106,7 @@ class Pack:
 
     def known(self, value: Any) -> Tree:
         """Pack one object that is not to be replaced itself; what is in it may be."""
-        kind: type[Any] = type(value)
+        kind: Any = type(value)  # pyright: ignore[reportUnknownVariableType]
         if kind is str:
             if not value.isascii() and _SURROGATE_PAIR.search(value):
                 # as text of JSON they would be the one character that they encode
@@ -167,7 +167,7 @@ class Unpack:
 
     def __call__(self, tree: Tree) -> Any:
         """Unpack one tree."""
-        kind: type[Any] = type(tree)
+        kind: Any = type(tree)  # pyright: ignore[reportUnknownVariableType]
         if kind is not dict and kind is not list:
             return tree
         if self._depth == 2 * MAX_DEPTH:
