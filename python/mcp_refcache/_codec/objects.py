@@ -66,4 +66,5 @@ def reader(description: str) -> Callable[[Any], Any]:
     value = Unpack()(tree)
     if isinstance(value, scalars.IMMUTABLE):
         return lambda shown: value
-    return lambda shown: Unpack()(tree)
+    made = [value]  # the first one is there already
+    return lambda shown: made.pop() if made else Unpack()(tree)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable
-from datetime import date, datetime, time, timezone
+from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from functools import partial
 from pathlib import PosixPath, PurePosixPath, PureWindowsPath, WindowsPath
@@ -19,6 +20,8 @@ from mcp_refcache.exceptions import CodecError
 
 Describe = Callable[[Any], str | None]
 Restore = Callable[..., Any]
+
+_TIMEDELTA = re.compile(r"(?:(-?\d{1,9}) days?, )?(\d{1,2}):(\d\d):(\d\d)(?:\.(\d{6}))?", re.ASCII)
 
 _PATHS = {kind.__name__: kind for kind in (PosixPath, PurePosixPath, PureWindowsPath, WindowsPath)}
 
@@ -49,6 +52,14 @@ def _restore_namedtuple(name: str, shown: list[Any]) -> Any:
     return classes.namedtuple_of(classes.find_namedtuple(name), shown)
 
 
+def _restore_timedelta(shown: str) -> timedelta:
+    found = _TIMEDELTA.fullmatch(shown)
+    if found is None:
+        raise ValueError
+    days, hours, minutes, seconds, microseconds = (int(number or 0) for number in found.groups())
+    return timedelta(days, seconds, microseconds, minutes=minutes, hours=hours)
+
+
 def _always(name: str) -> Describe:
     described = json.dumps(name)
     return lambda value: described
@@ -59,6 +70,7 @@ describers: dict[type[Any], Describe] = {
     datetime: _moment("datetime"),
     time: _moment("time"),
     date: _always("date"),
+    timedelta: _always("timedelta"),
     Decimal: _always("decimal"),
     UUID: _always("uuid"),
     OrderedDict: _always("ordereddict"),
@@ -71,6 +83,7 @@ restorers: dict[str, Restore] = {
     "datetime": datetime.fromisoformat,
     "time": time.fromisoformat,
     "date": date.fromisoformat,
+    "timedelta": _restore_timedelta,
     "decimal": Decimal,
     "uuid": UUID,
     "ordereddict": OrderedDict,
