@@ -108,6 +108,8 @@ def described(value: Any) -> Any:
         return type(value), sorted(map(repr, value))
     if isinstance(value, list | tuple | deque):
         return type(value), [described(item) for item in value]
+    if isinstance(value, Row):
+        return Row, described(vars(value))
     return type(value), value if type(value) is int else repr(value)
 
 

@@ -149,7 +149,7 @@ class Pack:
 
 
 def _find(kind: type[Any]) -> Packer | None:
-    load(kind.__module__)
+    load(str(kind.__module__))
     if kind in _packers:
         return _packers[kind]
     for find in _finders:
