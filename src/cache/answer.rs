@@ -47,7 +47,7 @@ impl RefCache {
     pub async fn answer(
         &self,
         id: &str,
-        entry: &Entry,
+        entry: &Arc<Entry>,
         options: &AnswerOptions<'_>,
     ) -> Result<Answer> {
         if let Some(hidden) = self.hidden(entry, options)? {

@@ -75,6 +75,19 @@ pub struct GetOptions<'a> {
     pub actor: Option<&'a dyn Actor>,
 }
 
+impl GetOptions<'_> {
+    /// The same for whoever was found to be allowed.
+    pub(crate) fn without_actor(&self) -> GetOptions<'static> {
+        GetOptions {
+            actor: None,
+            page: self.page,
+            page_size: self.page_size,
+            max_size: self.max_size,
+            strategy: self.strategy,
+        }
+    }
+}
+
 /// What [`RefCache::set`](super::RefCache::set) gives back: the reference and facts about the value.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]

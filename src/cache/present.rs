@@ -108,6 +108,11 @@ impl RefCache {
             .and_then(|key| entry.views().get(&key))
     }
 
+    /// Whether only parts of this crate take part in making a view, so that any thread may do it.
+    pub(super) fn is_native(&self, entry: &Entry, options: &GetOptions<'_>) -> bool {
+        self.plan(entry, options).2.is_some()
+    }
+
     /// Who makes a view, how large it may be, and the key to remember it by if only built-in parts
     /// take part.
     fn plan(

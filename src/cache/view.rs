@@ -5,9 +5,11 @@ use std::sync::Arc;
 use super::RefCache;
 use super::options::GetOptions;
 use super::present::Sight;
+use crate::backend::SMALL;
 use crate::entry::Entry;
 use crate::error::Result;
 use crate::preview::PreviewResult;
+use crate::runtime::unblock;
 use crate::value::{Document, Value};
 
 /// A look that needs more parts of a value than this many times reads all of it.
@@ -21,27 +23,47 @@ impl RefCache {
     pub(crate) async fn view(
         &self,
         id: &str,
-        entry: &Entry,
+        entry: &Arc<Entry>,
         options: &GetOptions<'_>,
     ) -> Result<Arc<PreviewResult>> {
-        let known = self.remembered_view(entry, options).is_some();
+        if let Some(view) = self.remembered_view(entry, options) {
+            return Ok(view);
+        }
+        let view = self.make_view(entry, options).await?;
+        self.keep_view(id, entry, options).await;
+        Ok(view)
+    }
+
+    /// The same, not remembered by the store.
+    ///
+    /// # Errors
+    /// As [`view`](Self::view).
+    pub(crate) async fn make_view(
+        &self,
+        entry: &Arc<Entry>,
+        options: &GetOptions<'_>,
+    ) -> Result<Arc<PreviewResult>> {
+        let takes_long = entry.value.total_size().is_some_and(|size| size > SMALL);
         let mut round = 0;
-        let view = loop {
-            match self.look(entry, options)? {
-                Sight::Seen(view) => break view,
+        loop {
+            let sight = if takes_long && self.is_native(entry, options) {
+                let (cache, entry) = (self.clone(), Arc::clone(entry));
+                let options = options.without_actor();
+                unblock(move || cache.look(&entry, &options)).await
+            } else {
+                self.look(entry, options)
+            };
+            match sight? {
+                Sight::Seen(view) => return Ok(view),
                 Sight::Unread(document) => read_on(entry, &document, round).await?,
             }
             round += 1;
-        };
-        if !known {
-            self.keep_view(id, entry, options).await;
         }
-        Ok(view)
     }
 
     /// Has the store keep a preview that will be asked for again. It is a help: a store that fails to do so
     /// does not fail the call.
-    pub(crate) async fn keep_view(&self, id: &str, entry: &Entry, options: &GetOptions<'_>) {
+    async fn keep_view(&self, id: &str, entry: &Entry, options: &GetOptions<'_>) {
         let usual = options.page.is_none() && options.max_size.is_none();
         let keeps = self.parts.backend.capabilities().persistent;
         if usual && keeps && self.remembered_view(entry, options).is_some() {
@@ -54,7 +76,7 @@ impl RefCache {
 ///
 /// # Errors
 /// [`NotFound`](crate::ErrorKind::NotFound) if it was removed meanwhile, and what the store fails with.
-pub(crate) async fn read_on(entry: &Entry, seen: &Document, round: u32) -> Result<()> {
+async fn read_on(entry: &Entry, seen: &Document, round: u32) -> Result<()> {
     match &entry.value {
         Value::Remote(value) if round < MOST_ROUNDS => value.load(seen, round).await,
         value => value.load().await,

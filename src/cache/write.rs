@@ -95,11 +95,11 @@ impl RefCache {
         if self.parts.backend.capabilities().persistent {
             entry = entry.portable()?;
         }
+        let entry = Arc::new(entry);
         if options.prepare && entry.value.total_size().is_some_and(|size| size > SMALL) {
             // what is shown of a tool's result is asked for at once, and again with every hit
-            self.look(&entry, &GetOptions::default())?;
+            self.make_view(&entry, &GetOptions::default()).await?;
         }
-        let entry = Arc::new(entry);
         let put = PutOptions {
             name: Some(&name),
             retire_at: Some(now + settings.default_ttl.unwrap_or(RETIREMENT)),

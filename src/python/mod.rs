@@ -13,6 +13,7 @@ mod error;
 mod fingerprint;
 mod hook;
 mod measure;
+mod portable;
 mod preview;
 mod resolve;
 mod snapshot;
@@ -42,6 +43,8 @@ mod _core {
     use super::fingerprint::{Unkeyable, fingerprint, identity_of};
     #[pymodule_export]
     use super::measure::{Encoding, count_characters, count_tokens, json_text};
+    #[pymodule_export]
+    use super::portable::{from_stored, to_stored};
     #[pymodule_export]
     use super::preview::generate;
     #[pymodule_export]

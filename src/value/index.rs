@@ -36,14 +36,15 @@ impl Index {
         let mut at = 0;
         let mut item_begins = false;
         while let Some(byte) = bytes.get(at) {
-            if item_begins && !matches!(byte, b']' | b'}') {
-                if let Some(inner) = open.last_mut() {
-                    if at - inner.marked >= stride {
-                        inner.marks.push((inner.len as u32, at as u32));
-                        inner.marked = at;
-                    }
-                    inner.len += 1;
+            if item_begins
+                && !matches!(byte, b']' | b'}')
+                && let Some(inner) = open.last_mut()
+            {
+                if at - inner.marked >= stride {
+                    inner.marks.push((inner.len as u32, at as u32));
+                    inner.marked = at;
                 }
+                inner.len += 1;
             }
             item_begins = false;
             match byte {

@@ -90,6 +90,9 @@ impl Iterator for Items<'_> {
             };
         }
         let end = self.value_end(base, text, start);
+        if end == start {
+            return None; // damaged text: there is nothing where a value is due
+        }
         // what reaches to where the text breaks off may be cut there
         if end >= here && end < self.end && self.document.index().at(start).is_none() {
             return self.lack(here);

@@ -106,6 +106,9 @@ impl Iterator for Items<'_> {
         let key = self.keyed.then(|| self.at..string_end(self.text, self.at));
         let start = key.as_ref().map_or(self.at, |key| key.end + 2); // ": "
         let end = value_end(self.text, start);
+        if end == start {
+            return None; // damaged text: there is nothing where a value is due
+        }
         self.at = if self.text.get(end) == Some(&b',') {
             end + 2
         } else {

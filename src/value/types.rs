@@ -120,11 +120,12 @@ fn note_of(code: i64, objects: usize) -> Option<Note> {
         3 => Note::Key(KeyType::Bool),
         4 => Note::Key(KeyType::Null),
         _ => {
-            let number = u32::try_from((code - 5) / 2).ok()?;
-            if code < 5 || number as usize >= objects {
+            let code = u64::try_from(code).ok()? - 5;
+            let number = u32::try_from(code / 2).ok()?;
+            if number as usize >= objects {
                 return None;
             }
-            match (code - 5) % 2 {
+            match code % 2 {
                 0 => Note::Instance(number),
                 _ => Note::Opaque(number),
             }

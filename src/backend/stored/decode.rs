@@ -28,13 +28,13 @@ pub(super) fn document(text: &str, types: Option<&str>) -> Result<Document> {
 }
 
 /// Reads the records of one entry.
-pub(super) struct Decoder<'a> {
-    pub(super) seals: &'a Seals,
-    pub(super) store: &'a Arc<dyn RecordStore>,
-    pub(super) id: &'a str,
+pub(super) struct Decoder {
+    pub(super) seals: Arc<Seals>,
+    pub(super) store: Arc<dyn RecordStore>,
+    pub(super) id: Arc<str>,
 }
 
-impl Decoder<'_> {
+impl Decoder {
     /// The side of a head, if it has one that can be read.
     ///
     /// # Errors
@@ -63,7 +63,7 @@ impl Decoder<'_> {
                 ErrorKind::Backend,
                 "a stored entry cannot be read: it was damaged, or not written by this program",
             )
-            .with("reference", self.id)
+            .with("reference", &self.id)
             .caused_by(error),
             _ => error,
         })
@@ -76,7 +76,7 @@ impl Decoder<'_> {
                 ErrorKind::Backend,
                 "an entry is not encrypted, in a store where all are to be: it was written without the key",
             )
-            .with("reference", self.id));
+            .with("reference", &self.id));
         }
         let (details, reserved) = metadata::read(&head.metadata)?;
         let types = reserved.types.as_deref();
@@ -105,7 +105,7 @@ impl Decoder<'_> {
         side: &Side,
         types: Option<&str>,
     ) -> Result<Entry> {
-        let (store, id) = (Arc::clone(self.store), self.id.into());
+        let (store, id) = (Arc::clone(&self.store), Arc::clone(&self.id));
         let kept = head.clone();
         let remote = match &side.sealed {
             None => {
@@ -130,7 +130,7 @@ impl Decoder<'_> {
     }
 
     fn label<'a>(&'a self, head: &'a Head) -> Label<'a> {
-        Label { id: self.id, head }
+        Label { id: &self.id, head }
     }
 }
 

@@ -20,6 +20,7 @@ use crate::clock::Timestamp;
 use crate::entry::Entry;
 use crate::error::{Error, ErrorKind, Result};
 use crate::reference::KeyName;
+use crate::runtime::unblock;
 
 /// What a body begins with that is not JSON text.
 pub const SEALED: &[u8; 8] = b"!rcseal1";
@@ -30,7 +31,7 @@ pub const SEALED: &[u8; 8] = b"!rcseal1";
 /// later previews and pages read only what they show.
 pub struct Stored {
     store: Arc<dyn RecordStore>,
-    seals: Seals,
+    seals: Arc<Seals>,
 }
 
 impl Stored {
@@ -43,7 +44,7 @@ impl Stored {
     pub fn shared(store: Arc<dyn RecordStore>) -> Self {
         Self {
             store,
-            seals: Seals::default(),
+            seals: Arc::default(),
         }
     }
 
@@ -52,10 +53,10 @@ impl Stored {
     #[must_use]
     pub fn sealed(self, seal: Arc<dyn Seal>, above: usize) -> Self {
         Self {
-            seals: Seals {
+            seals: Arc::new(Seals {
                 seal: Some(seal),
                 above,
-            },
+            }),
             ..self
         }
     }
@@ -68,22 +69,28 @@ impl Stored {
     /// The entry of a record. One without its body needs an index, which entries of the original lack:
     /// those are read whole.
     async fn entry(&self, id: &str, record: Record, now: Timestamp) -> Result<Option<Arc<Entry>>> {
-        let decoder = Decoder {
-            seals: &self.seals,
-            store: &self.store,
-            id,
-        };
+        let decoder = self.decoder(id);
         let side = decoder.side(&record.head)?;
-        if record.body.is_some() || side.is_some() {
-            return decoder
-                .entry(record, side)
-                .map(|entry| Some(Arc::new(entry)));
+        let record = match record.body.is_some() || side.is_some() {
+            true => Some(record),
+            false => self.store.read(id, now, Want::Value).await?,
+        };
+        let Some(record) = record else {
+            return Ok(None);
+        };
+        let entry = match record.body.as_ref().is_some_and(|body| body.len() > SMALL) {
+            true => unblock(move || decoder.entry(record, side)).await?,
+            false => decoder.entry(record, side)?,
+        };
+        Ok(Some(Arc::new(entry)))
+    }
+
+    fn decoder(&self, id: &str) -> Decoder {
+        Decoder {
+            seals: Arc::clone(&self.seals),
+            store: Arc::clone(&self.store),
+            id: id.into(),
         }
-        let whole = self.store.read(id, now, Want::Value).await?;
-        let entry = whole
-            .map(|record| decoder.entry(record, None))
-            .transpose()?;
-        Ok(entry.map(Arc::new))
     }
 }
 
@@ -141,7 +148,13 @@ impl Backend for Stored {
     }
 
     async fn put(&self, id: &str, entry: Arc<Entry>, options: PutOptions<'_>) -> Result<()> {
-        let record = encode::record(&self.seals, id, &entry)?;
+        let record = match entry.value.total_size().is_some_and(|size| size > SMALL) {
+            true => {
+                let (seals, id) = (Arc::clone(&self.seals), Arc::<str>::from(id));
+                unblock(move || encode::record(&seals, &id, &entry)).await?
+            }
+            false => encode::record(&self.seals, id, &entry)?,
+        };
         self.store.write(id, record, options).await
     }
 
@@ -157,11 +170,7 @@ impl Backend for Stored {
         else {
             return Ok(());
         };
-        let decoder = Decoder {
-            seals: &self.seals,
-            store: &self.store,
-            id,
-        };
+        let decoder = self.decoder(id);
         let document = entry.value.document()?;
         let side = match decoder.side(&head)? {
             Some(side) => side.with_views(entry, &document)?,

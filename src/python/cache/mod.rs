@@ -50,7 +50,7 @@ pub(super) struct Cache {
 #[pymethods]
 impl Cache {
     #[new]
-    #[pyo3(signature = (name, *, backend, default_policy, default_ttl, default_namespace, preview_config, measurer, checker, namespaces, rules, trusted, copy_values, resolve_requires, max_entries))]
+    #[pyo3(signature = (name, *, backend, default_policy, default_ttl, default_namespace, preview_config, measurer, checker, namespaces, rules, trusted, copy_values, resolve_requires, max_entries, default = None))]
     #[allow(
         clippy::too_many_arguments,
         reason = "called by one constructor, by keyword"
@@ -70,6 +70,7 @@ impl Cache {
         copy_values: bool,
         resolve_requires: &str,
         max_entries: Option<usize>,
+        default: Option<Py<PyAny>>,
     ) -> PyResult<Self> {
         let (native_backend, backend_hook) = store(backend, max_entries);
         let (native_measurer, measurer_hook) = measure::from_python(measurer)?;
@@ -100,6 +101,7 @@ impl Cache {
             generator: None,
             samples: false,
             preview_config: preview_config.clone().unbind(),
+            default,
             backend_hook,
             measurer_hook,
             checker_hook,
@@ -217,6 +219,7 @@ impl Cache {
         } else {
             Snapshot::take(value, self.keep)
         }?;
+        let snapshot = snapshot.or_default(self.parts.read().default.as_ref(), py);
         let value = Value::Foreign(Arc::new(snapshot));
         let Reference {
             ref_id,
