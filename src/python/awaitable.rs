@@ -251,9 +251,7 @@ fn wake_all(py: Python<'_>) -> PyResult<&Py<PyAny>> {
 
 fn running_loop(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     static ASYNCIO: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
-    let asyncio = ASYNCIO.get_or_try_init(py, || {
-        Ok::<_, PyErr>(py.import("asyncio")?.unbind())
-    })?;
+    let asyncio = ASYNCIO.get_or_try_init(py, || Ok::<_, PyErr>(py.import("asyncio")?.unbind()))?;
     asyncio
         .bind(py)
         .call_method0(intern!(py, "get_running_loop"))

@@ -2,6 +2,7 @@
 
 mod access;
 mod arguments;
+mod awaitable;
 mod backend;
 mod cache;
 mod clock;
@@ -34,9 +35,11 @@ mod _core {
     #[pymodule_export]
     use super::arguments::Never;
     #[pymodule_export]
+    use super::awaitable::Awaitable;
+    #[pymodule_export]
     use super::backend::MemoryStore;
     #[pymodule_export]
-    use super::cache::Cache;
+    use super::cache::{Cache, Found};
     #[pymodule_export]
     use super::contains_refs::contains_refs;
     #[pymodule_export]
