@@ -94,7 +94,7 @@ def _async_wrapper(plan: Plan, function: Callable[..., Any]) -> Callable[..., Aw
         return await plan.off_loop(ref_id, plan.produced, request, result, ref_id)
 
     async def call(*args: Any, **kwargs: Any) -> Any:
-        request = plan.prepare(args, kwargs, await aread_caller())
+        request = plan.prepare(args, kwargs, await aread_caller(plan.cache))
         for _ in range(_ATTEMPTS):
             ref_id = plan.find(request)
             if ref_id is None:

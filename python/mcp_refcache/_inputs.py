@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from mcp_refcache import _core
+from mcp_refcache import _compat, _core
 from mcp_refcache._accept_refs import Pending
+from mcp_refcache._made import DEAD_REFERENCE, not_usable
 from mcp_refcache.access.actor import resolve_actor
 from mcp_refcache.context_integration import derive_actor_from_context
 
@@ -50,6 +51,18 @@ class Inputs:
             KeyError: If a reference is missing or not for this caller.
             ValidationError: If a value does not fit the type of its parameter.
         """
+        try:
+            return self._resolve(args, kwargs, caller)
+        except KeyError as error:
+            dead = DEAD_REFERENCE.match(str(error.args[0])) if error.args else None
+            if dead is None or not caller.in_context:
+                raise
+            message = not_usable(self._cache, dead[1], caller.actor)
+        raise _compat.telling(KeyError)(message)
+
+    def _resolve(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], caller: "Caller"
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         untouched = self._untouched
         if untouched:
             names = (*self._names, *[""] * len(args))  # what is beyond the names belongs to *args

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import Field
 
-from mcp_refcache import _core
+from mcp_refcache import _compat, _core
 from mcp_refcache._caller import aread_caller
+from mcp_refcache._made import not_found
 from mcp_refcache._results import as_json
 from mcp_refcache.models import CacheResponse, SizeMode
 
@@ -20,13 +21,6 @@ __all__ = ["register_cache_tools"]
 #: The most of a value that is handed out at once: well below where clients cut or divert answers.
 _FULL_LIMIT_TOKENS: Final = 20_000
 _CHARACTERS_PER_TOKEN: Final = 4
-
-#: One answer for whatever cannot be read, so that nobody learns what exists.
-_NOT_FOUND: Final = (
-    "ref_not_found: no result that you may read has this ref_id. It is unknown, has expired or is not yours. "
-    "Call the tool that made it again; if you may use the result without seeing it, pass the ref_id to "
-    "another tool."
-)
 
 _ANNOTATIONS: Final = {
     "title": "Read cached result",
@@ -79,7 +73,7 @@ def register_cache_tools(mcp: Any, cache: "RefCache", *, full_limit: int | None 
         To give the data to another tool, pass its ref_id as the argument instead of reading it.
         Unknown or expired ref_id: call the tool that made it again.
         """
-        reader = (await aread_caller()).actor
+        reader = (await aread_caller(cache)).actor
         limit = _limit(cache, full_limit)
         size = None if max_size is None else min(max_size, limit)
         options = {"page": page, "page_size": page_size, "max_size": size}
@@ -90,8 +84,8 @@ def register_cache_tools(mcp: Any, cache: "RefCache", *, full_limit: int | None 
             # large values are measured and cut: not on the event loop
             return await asyncio.to_thread(read, cache, ref_id, reader, options, limit)
         except (KeyError, PermissionError):
-            error = _tool_error()
-        raise error(_NOT_FOUND)
+            message = not_found(cache, ref_id, reader)
+        raise _compat.tool_error()(message)
 
     mcp.tool(get_cached_result, name="get_cached_result", annotations=_ANNOTATIONS)
     return ["get_cached_result"]
@@ -136,10 +130,3 @@ def _expires_in(cache: "RefCache", ref_id: str) -> int | None:
     expires_at = cache._core.expires_at(ref_id)
     return None if expires_at is None else max(0, round(expires_at - time.time()))
 
-
-def _tool_error() -> type[Exception]:
-    try:
-        from fastmcp.exceptions import ToolError
-    except ImportError:  # another framework's server
-        return LookupError
-    return ToolError
