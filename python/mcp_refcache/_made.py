@@ -1,5 +1,6 @@
 """Which tool made a result and who was given it: for lists, and for what is said of references that ended."""
 
+import itertools
 import re
 import threading
 import time
@@ -9,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from mcp_refcache.context_integration import escape_template_value
 from mcp_refcache.permissions import Permission
 
 if TYPE_CHECKING:
@@ -89,6 +91,57 @@ def holder_of(actor: "Actor") -> Holder | None:
     if actor.session_id is not None and actor.type.value != "user":
         return "session", actor.session_id
     return None if actor.id is None else (actor.type.value, actor.id)
+
+
+def own_results(cache: "RefCache", actor: Any, limit: int) -> list[dict[str, Any]]:
+    """List what an actor was given and may still see or use, the latest first.
+
+    Args:
+        cache: The cache.
+        actor: Whose results; one that nothing tells from others has none.
+        limit: The most to list.
+
+    Returns:
+        `ref_id`, `tool`, `age_s` and `expires_in_s` (seconds; None = never) of each.
+    """
+    holder = holder_of(actor)
+    if holder is None:
+        return []
+    results: dict[str, dict[str, Any]] = {}
+    for ref_id, made in itertools.chain(cache._made.held_by(holder), _stored(cache, actor)):
+        if len(results) == limit:
+            break
+        if ref_id not in results and cache.exists(ref_id) and _may_know(cache, made, actor):
+            results[ref_id] = {
+                "ref_id": ref_id,
+                "tool": made.tool,
+                "age_s": max(0, round(time.time() - made.at)),
+                "expires_in_s": expires_in(cache, ref_id),
+            }
+    return sorted(results.values(), key=lambda result: result["age_s"])
+
+
+def expires_in(cache: "RefCache", ref_id: str) -> int | None:
+    """Return the seconds until an entry ends; None = never."""
+    expires_at = cache._core.expires_at(ref_id)
+    return None if expires_at is None else max(0, round(expires_at - time.time()))
+
+
+def _stored(cache: "RefCache", actor: Any) -> Iterator[tuple[str, Made]]:
+    """What the namespaces of the actor hold, from before this process started, too."""
+    user = getattr(actor, "on_behalf_of", None) or actor
+    namespaces: list[str] = []
+    if user.id is not None:
+        own = f"{user.type.value}:{escape_template_value(user.id)}"
+        namespaces += [own, f"{own}:session:{escape_template_value(user.session_id or '')}"]
+    if actor.session_id is not None:
+        namespaces.append(f"session:{escape_template_value(actor.session_id)}")
+    for namespace in namespaces:
+        for ref_id in reversed(cache._backend.keys(namespace)):
+            entry = cache._backend.get(ref_id) if ref_id.startswith(f"{cache.name}:") else None
+            if entry is not None:
+                tool = entry.metadata.get("tool_name") or ""
+                yield ref_id, Made(tool, namespace, entry.policy, entry.created_at)
 
 
 def not_found(cache: "RefCache", ref_id: str, actor: Any) -> str:

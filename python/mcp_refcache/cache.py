@@ -111,6 +111,7 @@ class RefCache:
         self.name = name
         self.identity = identity
         self._made = Ledger()
+        self._full_docs: set[str] = set()
         self._backend = _make_backend(backend, max_size)
         self._task_backend = task_backend
         self._tokenizer = tokenizer
@@ -421,6 +422,54 @@ class RefCache:
                 on_missing=on_missing,
                 docs=docs,
             ),
+        )
+
+    def install(
+        self,
+        mcp: Any,
+        *,
+        tools: bool = True,
+        resources: bool = True,
+        prompt: bool = True,
+        instructions: bool = True,
+        admin: Callable[..., Any] | None = None,
+        identity: Callable[[Any], Any] | None = None,
+    ) -> list[str]:
+        """Give a FastMCP server what its model needs to work with references; several caches may share one.
+
+        Tools decorated with `cached` are listed with one sentence in place of the whole explanation, which
+        stands in the server's instructions.
+
+        Args:
+            mcp: The server.
+            tools: Add `get_cached_result` and `list_cached_results` (of the caller's own).
+            resources: Add the resource template `refcache://{cache}/{id}{?page,page_size}`.
+            prompt: Add the guide for people who want the model to know all.
+            instructions: Add one sentence to the server's instructions.
+            admin: Says who is an admin; adds the admin tools. None = no such tools.
+            identity: Says who makes a request; see `RefCache`. None = as the cache says.
+
+        Returns:
+            The names of the registered tools.
+
+        Example:
+            ```python
+            mcp = FastMCP("calculator")
+            cache.install(mcp)
+            ```
+        """
+        from mcp_refcache.fastmcp.install import install  # needs FastMCP
+
+        if identity is not None:
+            self.identity = identity
+        return install(
+            self,
+            mcp,
+            tools=tools,
+            resources=resources,
+            prompt=prompt,
+            instructions=instructions,
+            admin=admin,
         )
 
     # -- for the decorator and the tools --------------------------------------------------------
