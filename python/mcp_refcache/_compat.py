@@ -122,9 +122,25 @@ def text_content(text: str) -> Any:
     return _first("TextContent", "mcp_types", "mcp.types")(type="text", text=text)
 
 
-def middleware_base() -> type[Any]:
-    """FastMCP's base class of middleware."""
-    return import_module("fastmcp.server.middleware").Middleware
+async def find_tool(server: Any, name: str) -> Any | None:
+    """Return a server's tool by the name it is listed under; None if there is none."""
+    with suppress(import_module("fastmcp.exceptions").NotFoundError):  # raised by some versions
+        return await server.get_tool(name)
+    return None
+
+
+def stop_response_caching(server: Any, tool: str) -> None:
+    """Let FastMCP's `ResponseCachingMiddleware` of this server leave a tool's answers alone.
+
+    It would go on handing out references after they have ended.
+    """
+    caching = sys.modules.get("fastmcp.server.middleware.caching")
+    for middleware in getattr(server, "middleware", ()):
+        if caching is not None and isinstance(middleware, caching.ResponseCachingMiddleware):
+            settings = middleware._call_tool_settings
+            excluded = settings.get("excluded_tools") or []
+            if tool not in excluded:
+                settings["excluded_tools"] = [*excluded, tool]
 
 
 def _first(name: str, *modules: str) -> type[Any]:

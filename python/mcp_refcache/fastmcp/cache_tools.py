@@ -64,6 +64,7 @@ def register_cache_tools(mcp: Any, cache: "RefCache", *, full_limit: int | None 
     if full_limit is not None and full_limit < 1:
         raise ValueError(f"full_limit must be 1 or greater, not {full_limit}")
 
+    # the tools promise no type of results: a schema that says "an object" is not worth its tokens
     caches = caches_of(mcp)
     is_first = not caches
     caches[cache.name] = cache
@@ -75,12 +76,11 @@ def register_cache_tools(mcp: Any, cache: "RefCache", *, full_limit: int | None 
         page: _Page = None,
         page_size: _PageSize = None,
         max_size: Annotated[int | None, Field(ge=1, description="size of the preview")] = None,
-        full: Annotated[bool, Field(description="the whole value")] = False,
-    ) -> dict[str, Any]:
+        full: bool = False,
+    ) -> Any:
         """Read a stored result: one page, a larger preview, or (full=true) all of it.
 
         To give the data to another tool, pass its ref_id as the argument instead of reading it.
-        Unknown or expired ref_id: call the tool that made it again.
         """
         try:
             return await read_result(
@@ -97,7 +97,7 @@ def register_cache_tools(mcp: Any, cache: "RefCache", *, full_limit: int | None 
         raise _compat.tool_error()(message)
 
     hints = {"title": "Read cached result", **_HINTS}
-    mcp.tool(get_cached_result, name="get_cached_result", annotations=hints, output_schema=None)
+    mcp.tool(get_cached_result, name="get_cached_result", annotations=hints)
     return ["get_cached_result"]
 
 
@@ -112,7 +112,7 @@ def register_list_tool(mcp: Any, cache: "RefCache") -> list[str]:
         The names of the registered tools.
     """
 
-    async def list_cached_results(limit: Annotated[int, Field(ge=1, le=100)] = 20) -> dict[str, Any]:
+    async def list_cached_results(limit: Annotated[int, Field(ge=1, le=100)] = 20) -> Any:
         """List your stored results, latest first."""
         results: list[dict[str, Any]] = []
         for each in caches_of(mcp).values():
@@ -122,8 +122,7 @@ def register_list_tool(mcp: Any, cache: "RefCache") -> list[str]:
         return {"results": results[:limit]}
 
     caches_of(mcp)[cache.name] = cache
-    hints = {"title": "List cached results", **_HINTS}
-    mcp.tool(list_cached_results, name="list_cached_results", annotations=hints, output_schema=None)
+    mcp.tool(list_cached_results, name="list_cached_results", annotations=_HINTS)
     return ["list_cached_results"]
 
 

@@ -7,11 +7,13 @@ from weakref import WeakKeyDictionary
 
 from fastmcp.server.middleware import Middleware
 
+from mcp_refcache import _compat
 from mcp_refcache._caller import aread_caller
 from mcp_refcache._docs import shorten
 from mcp_refcache.fastmcp.cache_tools import register_cache_tools, register_list_tool
 from mcp_refcache.fastmcp.instructions import cache_guide_prompt
 from mcp_refcache.fastmcp.resources import register_cache_resources
+from mcp_refcache.fastmcp.results import carries_reference
 
 if TYPE_CHECKING:
     from mcp_refcache.cache import RefCache
@@ -73,14 +75,22 @@ class InstallMiddleware(Middleware):
 
     def __init__(self, cache: "RefCache") -> None:
         self._cache = cache
+        self._readers = frozenset({"get_cached_result", "list_cached_results"})
 
     async def on_call_tool(self, context: Any, call_next: Callable[[Any], Any]) -> Any:
         """Read who calls, for code that cannot wait for it."""
+        result = await self._identified(context, call_next)
+        name = context.message.name
+        if name in self._readers or carries_reference(result, self._cache):
+            _compat.stop_response_caching(context.fastmcp_context.fastmcp, name)
+        return result
+
+    async def _identified(self, context: Any, call_next: Callable[[Any], Any]) -> Any:
         await aread_caller(self._cache)
         return await call_next(context)
 
-    on_read_resource = on_call_tool
-    on_get_prompt = on_call_tool
+    on_read_resource = _identified
+    on_get_prompt = _identified
 
     async def on_list_tools(self, context: Any, call_next: Callable[[Any], Any]) -> Sequence[Any]:
         """Say in one sentence what the docstrings of decorated tools say in six lines."""
