@@ -10,7 +10,7 @@ import mcp_refcache.cache
 from mcp_refcache import POLICY_USER_ONLY, AccessPolicy, Permission, PreviewConfig, RefCache
 from mcp_refcache.fastmcp import Identity, use_identity
 
-from .servers import ERAS, connect, has_sessions, over_pipes, served, token_verifier
+from servers import ERAS, connect, has_sessions, over_pipes, served, token_verifier
 
 fastmcp = importlib.import_module("fastmcp")
 Middleware = importlib.import_module("fastmcp.server.middleware").Middleware
