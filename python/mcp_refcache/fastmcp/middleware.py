@@ -12,9 +12,9 @@ from fastmcp.server.middleware import Middleware
 
 from mcp_refcache import _compat, _core
 from mcp_refcache._caller import Caller, aread_caller
-from mcp_refcache._inputs import resolve_for
 from mcp_refcache._made import DEAD_REFERENCE, not_usable
 from mcp_refcache._results import as_json
+from mcp_refcache._use import resolve_for
 from mcp_refcache.context import SizeMeasurer, TiktokenAdapter, TokenMeasurer
 from mcp_refcache.context_integration import expand_template
 from mcp_refcache.fastmcp.results import carries_reference, join, split
@@ -145,7 +145,9 @@ class RefCacheMiddleware(Middleware):
 
     async def _call(self, context: Any, call_next: CallNext, arguments: dict[str, Any]) -> Any:
         """Call with resolved arguments, and keep them out of complaints about arguments."""
-        holders = [name for name, value in arguments.items() if _core.contains_refs(value, self._cache._knows)]
+        holders = [
+            name for name, value in arguments.items() if _core.contains_refs(value, self._cache._knows)
+        ]
         try:
             result = await call_next(context)
         except Exception as error:
@@ -165,9 +167,7 @@ class RefCacheMiddleware(Middleware):
             return result
         try:
             ref_id = await asyncio.to_thread(self._store, name, parts.value, caller)
-            answer = await asyncio.to_thread(
-                self._cache._answer, ref_id, actor=caller.actor, producer=True
-            )
+            answer = await asyncio.to_thread(self._cache._answer, ref_id, actor=caller.actor, producer=True)
         except Exception as error:
             # the whole result is better than none
             logger.warning("a result of %s could not be stored: %s", name, type(error).__name__)
