@@ -1,10 +1,13 @@
 """The arguments of a call: references in them become values."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from mcp_refcache import _core
+from pydantic import ValidationError
+
+from mcp_refcache import _compat, _core
 from mcp_refcache._accept_refs import Pending
+from mcp_refcache._made import DEAD_REFERENCE, not_usable
+from mcp_refcache._use import Resolve, as_caller
 from mcp_refcache.access.actor import resolve_actor
 from mcp_refcache.context_integration import derive_actor_from_context
 
@@ -12,8 +15,6 @@ if TYPE_CHECKING:
     from mcp_refcache._caller import Caller
     from mcp_refcache._options import Options
     from mcp_refcache.cache import RefCache
-
-Resolve = Callable[[Any], Any]
 
 
 class Inputs:
@@ -48,8 +49,26 @@ class Inputs:
 
         Raises:
             KeyError: If a reference is missing or not for this caller.
-            ValidationError: If a value does not fit the type of its parameter.
+            ValidationError: If a value does not fit the type of its parameter; a ValueError with the same text
+                in a request.
         """
+        try:
+            return self._resolve(args, kwargs, caller)
+        except KeyError as error:
+            dead = DEAD_REFERENCE.match(str(error.args[0])) if error.args else None
+            if dead is None or not caller.in_context:
+                raise
+            telling, message = _compat.telling(KeyError), not_usable(self._cache, dead[1], caller.actor)
+        except ValidationError as error:
+            if not caller.in_context:
+                raise
+            # some versions of FastMCP take it for a bad request and keep its text to themselves
+            telling, message = _compat.telling(ValueError), str(error)
+        raise telling(message)
+
+    def _resolve(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], caller: "Caller"
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         untouched = self._untouched
         if untouched:
             names = (*self._names, *[""] * len(args))  # what is beyond the names belongs to *args
@@ -75,14 +94,7 @@ class Inputs:
     def _resolver(self, caller: "Caller") -> Resolve:
         cache, options = self._cache, self._options
         if options.actor == "agent":
-
-            def use(ref_id: str) -> Any:
-                # the server's own use on behalf of the caller: READ or EXECUTE
-                return cache._core.resolve(ref_id, actor=caller.actor, use=True)
-
-            def follow(ref_id: str) -> Any:
-                # a stored value may be anybody's text: what it points at needs the caller's own READ
-                return cache._core.resolve(ref_id, actor=caller.actor)
+            use, follow = as_caller(cache, caller.actor)
         else:
             actor = (
                 derive_actor_from_context(caller.values, default_actor=options.actor)
@@ -90,10 +102,10 @@ class Inputs:
                 else resolve_actor(options.actor)
             )
 
-            def use(ref_id: str) -> Any:
+            def use_as(ref_id: str, /) -> Any:
                 return cache.resolve(ref_id, actor=actor)
 
-            follow = use
+            use = follow = use_as
         inner = None if options.resolve_refs == "shallow" else follow
 
         def resolve(value: Any) -> Any:
