@@ -67,6 +67,8 @@ def test_exported_names_are_those_of_their_modules():
         "backends",
         "backends.base",
         "backends.memory",
+        "backends.task_base",
+        "backends.task_memory",
         "cache",
         "context",
         "context_integration",
