@@ -73,6 +73,7 @@ def test_exported_names_are_those_of_their_modules():
         "context",
         "context_integration",
         "fastmcp",
+        "fastmcp.admin_tools",
         "fastmcp.instructions",
         "models",
         "permissions",

@@ -1,5 +1,6 @@
 """Texts and tools for FastMCP servers; importable without FastMCP."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from mcp_refcache.fastmcp.instructions import (
@@ -13,26 +14,44 @@ from mcp_refcache.fastmcp.instructions import (
 )
 
 if TYPE_CHECKING:
+    from mcp_refcache.fastmcp.admin_tools import (
+        AdminChecker,
+        AdminToolError,
+        PermissionDeniedError,
+        register_admin_tools,
+    )
     from mcp_refcache.fastmcp.cache_tools import register_cache_tools
 
 __all__ = [
+    "AdminChecker",
+    "AdminToolError",
+    "PermissionDeniedError",
     "cache_guide_prompt",
     "cache_instructions",
     "cached_tool_description",
     "format_response_hint",
     "get_full_cache_guide",
+    "register_admin_tools",
     "register_cache_tools",
     "retrieval_guidance_snippet",
     "with_cache_docs",
 ]
 
 
-def __getattr__(name: str) -> object:
-    if name == "register_cache_tools":  # the texts are wanted without the cache behind the tools
-        from mcp_refcache.fastmcp.cache_tools import register_cache_tools
+# the texts are wanted without the cache behind the tools
+_HOMES = {
+    "AdminChecker": "admin_tools",
+    "AdminToolError": "admin_tools",
+    "PermissionDeniedError": "admin_tools",
+    "register_admin_tools": "admin_tools",
+    "register_cache_tools": "cache_tools",
+}
 
-        return register_cache_tools
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
 
 
 def __dir__() -> list[str]:
