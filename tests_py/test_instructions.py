@@ -196,7 +196,9 @@ class TestExports:
     def test_all_is_sorted_and_importable(self):
         assert fastmcp.__all__ == sorted(fastmcp.__all__)
         assert set(fastmcp.__all__) <= set(dir(fastmcp))
-        for name in set(fastmcp.__all__) - {"register_cache_tools"}:
+        later = {name for name in fastmcp.__all__ if not hasattr(instructions, name)}
+        assert later == set(fastmcp._HOMES)
+        for name in set(fastmcp.__all__) - later:
             assert getattr(fastmcp, name) is getattr(instructions, name)
 
     def test_registration_is_loaded_when_it_is_asked_for(self):
