@@ -17,6 +17,7 @@ from mcp_refcache._keys import Arguments, identify
 from mcp_refcache._results import answer_without_store, as_json, is_protocol_result, is_unfinished
 from mcp_refcache._signatures import hints_of, injected_names, name_of, owner_name, signature_of
 from mcp_refcache.context_integration import build_context_scoped_policy, expand_template
+from mcp_refcache.events import EventKind
 from mcp_refcache.models import AsyncResponseFormat, PreviewStrategy
 
 if TYPE_CHECKING:
@@ -202,6 +203,8 @@ class Plan:
         # what the context scoped was found with this caller's own ids: it is the caller's as if just made
         is_own = self.options.is_scoped
         answer = self.cache._answer(ref_id, actor=request.caller.actor, producer=is_own)
+        if answer is not None:
+            self._tell(EventKind.HIT, request, ref_id)
         return _sendable(answer, request)
 
     def board(self, request: Request, *, may_block: bool) -> tuple[Flight | None, bool]:
@@ -225,7 +228,7 @@ class Plan:
             )
             return None
         try:
-            return self.cache._put(
+            ref_id = self.cache._put(
                 request.key or uuid.uuid4().hex,
                 result,
                 namespace=request.namespace,
@@ -238,7 +241,9 @@ class Plan:
             )
         except Exception as error:
             logger.warning("a result of %s could not be stored: %s", self.name, type(error).__name__)
-            return None
+            ref_id = None
+        self._tell(EventKind.MISS, request, ref_id)
+        return ref_id
 
     def produced(self, request: Request, result: Any, ref_id: str | None) -> Any:
         """Return what the caller gets for a result that was just made."""
@@ -269,6 +274,18 @@ class Plan:
             with suppress(Exception):  # a store that fails to say so is asked again in the step itself
                 is_large = self.cache._large(ref_id)
         return await asyncio.to_thread(step, *args) if is_large else step(*args)
+
+    def _tell(self, kind: EventKind, request: Request, ref_id: str | None) -> None:
+        if events := self.cache._events:
+            who = request.caller.actor.to_string()
+            events.emit(
+                kind,
+                operation="call",
+                ref_id=ref_id,
+                namespace=request.namespace,
+                tool=self.name,
+                actor=who,
+            )
 
     def _warn_once(self, message: str, *facts: object) -> None:
         if message not in self._warned:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 from mcp_refcache import _core
 from mcp_refcache._cached import Options, decorate
 from mcp_refcache._identity import Identity
+from mcp_refcache._observed import Observed
 from mcp_refcache.access.actor import ActorLike, DefaultActor, resolve_actor
 from mcp_refcache.access.checker import DefaultPermissionChecker
 from mcp_refcache.access.namespace import Namespace
 from mcp_refcache.backends.memory import MemoryBackend
 from mcp_refcache.context import TiktokenAdapter, TokenMeasurer, get_default_measurer
 from mcp_refcache.context_integration import get_context_values, try_get_fastmcp_context
+from mcp_refcache.events import EventStream
 from mcp_refcache.models import CacheReference, CacheResponse, PreviewConfig, PreviewStrategy, SizeMode
 from mcp_refcache.permissions import AccessPolicy
 from mcp_refcache.preview import PaginateGenerator, SampleGenerator, get_default_generator
@@ -128,6 +130,7 @@ class RefCache:
             resolve_requires=resolve_requires,
             max_entries=max_size,
         )
+        self._events: EventStream | None = None
         self.default_namespace = default_namespace
         self._preview_generator = (
             preview_generator
@@ -197,6 +200,17 @@ class RefCache:
     def _permission_checker(self, checker: PermissionChecker) -> None:
         self._core.set_checker(checker)
         self._checker_object = checker
+
+    @property
+    def events(self) -> EventStream:
+        """What happens here, for metrics, traces and logs: `cache.events.subscribe(print)`."""
+        if self._events is None:
+            self._events = EventStream(self.name, self._observe)
+        return self._events
+
+    def _observe(self, listened: bool) -> None:
+        if listened != isinstance(self._core, Observed):  # pyright: ignore[reportUnnecessaryIsInstance]
+            self._core = Observed.of(self) if listened else Observed.behind(self._core)
 
     # -- the cache ------------------------------------------------------------------------------
 
