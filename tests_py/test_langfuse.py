@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import uuid
+from pathlib import Path
 
 import pytest
 
@@ -199,3 +200,12 @@ def test_without_langfuse_it_is_importable_and_says_what_to_install():
         [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60
     ).stdout
     assert "pip install 'mcp-refcache[langfuse]'" in told
+
+
+def test_the_example_runs_and_tells_what_was_saved():
+    example = Path(__file__).parent.parent / "examples" / "langfuse_server.py"
+    ran = subprocess.run(
+        [sys.executable, example, "--demo"], check=True, capture_output=True, text=True, timeout=120
+    )
+    assert "sum of the primes below 10,000: 5,736,396" in ran.stdout
+    assert "2 runs, 1 saved" in ran.stdout
