@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from mcp_refcache import _core
 from mcp_refcache._accept_refs import widen
+from mcp_refcache._background import CALLBACK, Background
 from mcp_refcache._flight import Flight, flights_of
 from mcp_refcache._identity import Identity
 from mcp_refcache._inputs import Inputs
@@ -23,6 +24,7 @@ from mcp_refcache.models import AsyncResponseFormat, PreviewStrategy
 if TYPE_CHECKING:
     from mcp_refcache._caller import Caller
     from mcp_refcache._options import Options
+    from mcp_refcache._tasks import Execution
     from mcp_refcache.cache import RefCache
     from mcp_refcache.permissions import AccessPolicy
 
@@ -44,9 +46,12 @@ class Request:
         key: The cache key; None if nobody is to find the result by its call.
         namespace: Where the result goes.
         policy: Who may do what with it; None = as the cache says.
+        format: How much to say of a call that goes on in the background; None = as the author said.
+        execution: The run in the background that this call started.
+        landed: The reference of the result that this call stored.
     """
 
-    __slots__ = ("args", "caller", "key", "kwargs", "namespace", "policy")
+    __slots__ = ("args", "caller", "execution", "format", "key", "kwargs", "landed", "namespace", "policy")
 
     def __init__(
         self,
@@ -62,6 +67,9 @@ class Request:
         self.namespace = namespace
         self.policy = policy
         self.key: str | None = None
+        self.format: AsyncResponseFormat | None = None
+        self.execution: Execution | None = None
+        self.landed: str | None = None
 
 
 class Plan:
@@ -74,6 +82,7 @@ class Plan:
 
     Attributes:
         wants_values: Whether calls depend on the values of the context.
+        background: Runs calls that may go on in the background; None if each runs to its end.
     """
 
     def __init__(self, cache: "RefCache", options: "Options", function: Callable[..., Any]) -> None:
@@ -83,9 +92,12 @@ class Plan:
         self.signature = signature_of(function)
         self.hints = hints_of(function, self.signature)
         injected = injected_names(self.signature, self.hints)
+        self._is_personal = bool(injected) and not options.shared
+        tasks = cache._tasks if options.async_timeout is not None else None
+        self.hidden = frozenset({CALLBACK} & {*self.signature.parameters} if tasks is not None else ())
+        injected |= self.hidden
         takes_refs = options.accept_refs and options.resolve_refs is not False
         self.widened = widen(self.signature, self.hints, injected, cache._knows) if takes_refs else {}
-        self._is_personal = bool(injected) and not options.shared
         names = tuple(self.signature.parameters)
         untouched = injected | owner_name(function, names)
         self._inputs = Inputs(cache, options, names, untouched, bool(self.widened))
@@ -100,6 +112,8 @@ class Plan:
         self._placeholders = frozenset(_PLACEHOLDER.findall(templates))
         self._preview_type = PreviewStrategy(options.preview_type).value if options.preview_type else None
         self._flights = flights_of(cache)
+        timeout = options.async_timeout or 0.0
+        self.background = None if tasks is None else Background(self, tasks, timeout)
         self._warned: set[str] = set()
 
     # -- before the function runs ---------------------------------------------------------------
@@ -112,12 +126,14 @@ class Plan:
             ValidationError: If a referenced value does not fit the type of its parameter.
         """
         options = self.options
+        asked_format = None
         if _FORMAT in kwargs and not self._has_format:
-            self._check_format(kwargs.pop(_FORMAT))
+            asked_format = self._read_format(kwargs.pop(_FORMAT))
         if options.resolve_refs:
             args, kwargs = self._inputs.resolve(args, kwargs, caller)
         namespace = self.cache.default_namespace if options.namespace is None else options.namespace
         request = Request(args, kwargs, caller, namespace, options.policy)
+        request.format = asked_format
         if not self.wants_values:
             request.key = self._key(args, kwargs, None)
             return request
@@ -130,11 +146,11 @@ class Plan:
             request.key = self._key(args, kwargs, (owner, identity))
         return request
 
-    def _check_format(self, asked: Any) -> None:
+    def _read_format(self, asked: Any) -> AsyncResponseFormat | None:
         if isinstance(asked, str):
-            AsyncResponseFormat(asked)
-        else:
-            self._warn_once("%s ignores an _async_response_format that is no str", self.name)
+            return AsyncResponseFormat(asked)
+        self._warn_once("%s ignores an _async_response_format that is no str", self.name)
+        return None
 
     def _scope(self, request: Request) -> None:
         options, values = self.options, request.caller.values
@@ -192,7 +208,8 @@ class Plan:
 
     def find(self, request: Request) -> str | None:
         """Return the reference of the live result of an equal call."""
-        return None if request.key is None else self.cache._find(request.key, request.namespace)
+        ref_id = None if request.key is None else self.cache._find(request.key, request.namespace)
+        return self.cache._promised(ref_id) if ref_id is not None and self.background else ref_id
 
     def answer(self, request: Request, ref_id: str) -> dict[str, Any] | None:
         """Return what this caller may see of a stored result; None if it is gone.
@@ -218,7 +235,8 @@ class Plan:
     def store(self, request: Request, result: Any) -> str | None:
         """Store a result; its reference, or None if it is to be handed on as it is."""
         options = self.options
-        if is_protocol_result(result):
+        execution = request.execution
+        if is_protocol_result(result) or (execution is not None and execution.is_cancelled):
             return None
         if is_unfinished(result):
             self._warn_once(
@@ -238,10 +256,12 @@ class Plan:
                 tool_name=self.name,
                 max_size=options.max_size or None,
                 preview_type=self._preview_type,
+                promised=None if execution is None else execution.ref_id,
             )
         except Exception as error:
             logger.warning("a result of %s could not be stored: %s", self.name, type(error).__name__)
             ref_id = None
+        request.landed = ref_id
         self._tell(EventKind.MISS, request, ref_id)
         return ref_id
 

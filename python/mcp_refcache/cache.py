@@ -9,6 +9,7 @@ from mcp_refcache import _core
 from mcp_refcache._cached import Options, decorate
 from mcp_refcache._identity import Identity
 from mcp_refcache._observed import Observed
+from mcp_refcache._tasks import Tasks, eta
 from mcp_refcache.access.actor import ActorLike, DefaultActor, resolve_actor
 from mcp_refcache.access.checker import DefaultPermissionChecker
 from mcp_refcache.access.namespace import Namespace
@@ -16,7 +17,14 @@ from mcp_refcache.backends.memory import MemoryBackend
 from mcp_refcache.context import TiktokenAdapter, TokenMeasurer, get_default_measurer
 from mcp_refcache.context_integration import get_context_values, try_get_fastmcp_context
 from mcp_refcache.events import EventStream
-from mcp_refcache.models import CacheReference, CacheResponse, PreviewConfig, PreviewStrategy, SizeMode
+from mcp_refcache.models import (
+    AsyncTaskResponse,
+    CacheReference,
+    CacheResponse,
+    PreviewConfig,
+    PreviewStrategy,
+    SizeMode,
+)
 from mcp_refcache.permissions import AccessPolicy
 from mcp_refcache.preview import PaginateGenerator, SampleGenerator, get_default_generator
 
@@ -24,6 +32,7 @@ if TYPE_CHECKING:
     from mcp_refcache.access.actor import Actor
     from mcp_refcache.access.checker import PermissionChecker
     from mcp_refcache.backends.base import CacheBackend
+    from mcp_refcache.backends.task_base import TaskBackend
     from mcp_refcache.context import SizeMeasurer, Tokenizer
     from mcp_refcache.models import TaskInfo
     from mcp_refcache.preview import PreviewGenerator, PreviewResult
@@ -38,6 +47,7 @@ Ttl = float | _core.Never | None
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _ANONYMOUS_AGENT: Final = DefaultActor.agent()
+_TASK_METHODS: Final = ("submit", "get_status", "cancel", "is_cancelled")
 _BACKEND_METHODS: Final = ("get", "set", "delete", "exists", "clear", "keys")
 
 
@@ -55,7 +65,8 @@ class RefCache:
         measurer: What measures; comes before `tokenizer`.
         preview_generator: What makes previews; comes before the config's strategy.
         permission_checker: What decides on permissions. None = `DefaultPermissionChecker()`.
-        task_backend: Accepted for users of the original; calls run to their end in this version.
+        task_backend: Runs what `cached(async_timeout=)` lets go on in the background, such as
+            `MemoryTaskBackend()`. None = calls run to their end.
         namespaces: Namespaces that may be used, as names, patterns (`session:*`) or `Namespace`s with
             `ttl` and `policy`. Any other is a ValueError. None = no restriction.
         default_namespace: Where values go when no namespace is given.
@@ -84,7 +95,7 @@ class RefCache:
         measurer: SizeMeasurer | None = None,
         preview_generator: PreviewGenerator | None = None,
         permission_checker: PermissionChecker | None = None,
-        task_backend: Any = None,
+        task_backend: TaskBackend | None = None,
         *,
         namespaces: Iterable[str] | None = None,
         default_namespace: str = "public",
@@ -103,6 +114,7 @@ class RefCache:
         _check_part("measurer", measurer, "measure")
         _check_part("preview_generator", preview_generator, "generate")
         _check_part("permission_checker", permission_checker, "check")
+        _check_part("task_backend", task_backend, *_TASK_METHODS)
         self.name = name
         self._backend = _make_backend(backend, max_size)
         self._task_backend = task_backend
@@ -114,22 +126,25 @@ class RefCache:
         self._checker_object = (
             permission_checker if permission_checker is not None else DefaultPermissionChecker()
         )
-        self._core = _core.Cache(
-            name,
-            backend=self._backend,
-            default_policy=self._default_policy,
-            default_ttl=default_ttl,
-            default_namespace=default_namespace,
-            preview_config=self._preview_config,
-            measurer=self._measurer_object,
-            checker=self._checker_object,
-            namespaces=[_declaration(item) for item in _names("namespaces", namespaces or ())],
-            rules=[(pattern, ttl, None) for pattern, ttl in (namespace_ttls or {}).items()],
-            trusted=_names("trusted_caches", trusted_caches),
-            copy_values=copy_values,
-            resolve_requires=resolve_requires,
-            max_entries=max_size,
-        )
+        settings: dict[str, Any] = {
+            "default_policy": self._default_policy,
+            "default_ttl": default_ttl,
+            "default_namespace": default_namespace,
+            "preview_config": self._preview_config,
+            "measurer": self._measurer_object,
+            "checker": self._checker_object,
+            "namespaces": [_declaration(item) for item in _names("namespaces", namespaces or ())],
+            "rules": [(pattern, ttl, None) for pattern, ttl in (namespace_ttls or {}).items()],
+            "trusted": _names("trusted_caches", trusted_caches),
+            "copy_values": copy_values,
+            "resolve_requires": resolve_requires,
+        }
+        self._core = _core.Cache(name, backend=self._backend, max_entries=max_size, **settings)
+        self._tasks: Tasks | None = None
+        if task_backend is not None:
+            store = MemoryBackend()
+            promises = _core.Cache(name, backend=store, max_entries=None, **settings)
+            self._tasks = Tasks(self, task_backend, promises, store)
         self._events: EventStream | None = None
         self.default_namespace = default_namespace
         self._preview_generator = (
@@ -276,8 +291,8 @@ class RefCache:
         page_size: int | None = None,
         max_size: int | None = None,
         actor: ActorLike | None = None,
-    ) -> CacheResponse:
-        """Return a preview or page of an entry.
+    ) -> CacheResponse | AsyncTaskResponse:
+        """Return a preview or page of an entry; of one that is still being made, how far it is.
 
         Args:
             ref_id: A reference, or a key of this cache.
@@ -292,9 +307,16 @@ class RefCache:
             ValueError: If `page` or `page_size` is below 1.
         """
         reader = self._caller() if actor is None else resolve_actor(actor)
-        return CacheResponse(
-            **self._core.get(ref_id, actor=reader, page=page, page_size=page_size, max_size=max_size)
-        )
+        try:
+            fields = self._core.get(ref_id, actor=reader, page=page, page_size=page_size, max_size=max_size)
+        except KeyError:
+            if self._tasks is None:
+                raise
+            if (unfinished := self._tasks.poll(ref_id, reader)) is not None:
+                return unfinished
+            # it may have landed meanwhile
+            fields = self._core.get(ref_id, actor=reader, page=page, page_size=page_size, max_size=max_size)
+        return CacheResponse(**fields)
 
     def resolve(self, ref_id: str, *, actor: ActorLike | None = None) -> Any:
         """Return a fresh copy of the stored value.
@@ -345,8 +367,28 @@ class RefCache:
         return self._core.clear(namespace, actor=None if actor is None else resolve_actor(actor))
 
     def get_task_status(self, ref_id: str) -> TaskInfo | None:
-        """Return the state of a background task; None, as calls run to their end in this version."""
-        return None
+        """Return the state of a background task, for the server itself; None if it is not known."""
+        return None if self._tasks is None else self._tasks.status(ref_id)
+
+    def cancel_task(self, ref_id: str, *, actor: ActorLike | None = None) -> bool:
+        """Stop a call that goes on in the background; its result is not stored.
+
+        An async function is cancelled where it awaits, a sync one learns it at its next progress.
+
+        Args:
+            ref_id: The reference that the call answered with.
+            actor: Who asks: whoever made the call and may use its result, or who may DELETE it. None = the
+                current caller, as an agent.
+
+        Returns:
+            Whether it was running.
+
+        Raises:
+            PermissionDenied: If the actor may not.
+        """
+        if self._tasks is None:
+            return False
+        return self._tasks.cancel(ref_id, self._caller() if actor is None else resolve_actor(actor))
 
     def cached(
         self,
@@ -366,6 +408,7 @@ class RefCache:
         accept_refs: bool = True,
         key: Callable[..., Any] | None = None,
         shared: bool = False,
+        max_retries: int = 0,
     ) -> Callable[[Function], Function]:
         """Cache a tool's results: the caller gets a dict with a reference and the value or a preview.
 
@@ -380,12 +423,14 @@ class RefCache:
             namespace_template: The namespace with placeholders of the context: `"user:{user_id}"`.
             owner_template: The owner of results, likewise.
             session_scoped: Whether results are bound to the context's session.
-            async_timeout: Accepted for users of the original; calls run to their end in this version.
-            async_response_format: `"minimal"`, `"standard"` or `"full"`.
+            async_timeout: Seconds a caller waits; then the call goes on in the background, and its caller gets
+                the reference to ask for later. Needs `RefCache(task_backend=)`. None = to the end.
+            async_response_format: What such a caller is told: `"minimal"`, `"standard"` or `"full"`.
             preview_type: `"sample"`, `"paginate"`, `"truncate"` or `"summary"`. None = as the cache says.
             accept_refs: Whether strictly typed parameters take references, too.
             key: Makes the cache key from the bound arguments.
             shared: Whether a tool with injected parameters (a `Context`) has one result for all callers.
+            max_retries: With `async_timeout`, how often the function is run again after it raised.
 
         Raises:
             TypeError: If it is put above `@mcp.tool`, or the policy or TTL is none.
@@ -414,6 +459,7 @@ class RefCache:
                 accept_refs=accept_refs,
                 key=key,
                 shared=shared,
+                max_retries=max_retries,
             ),
         )
 
@@ -446,9 +492,10 @@ class RefCache:
         tool_name: str | None,
         max_size: int | None,
         preview_type: str | None,
+        promised: str | None = None,
     ) -> str:
-        """Store a tool's result, whatever it is; the reference."""
-        return self._core.set(
+        """Store a tool's result, whatever it is; the reference, or the one that was promised for it."""
+        ref_id = self._core.set(
             key,
             value,
             namespace=namespace,
@@ -460,6 +507,14 @@ class RefCache:
             bound=bound,
             any=True,
         )[0]
+        if promised is None or self._tasks is None:
+            return ref_id
+        self._tasks.keep_promise(promised, ref_id)
+        return promised
+
+    def _promised(self, ref_id: str) -> str | None:
+        """The reference under which a result was promised, where it was; None if it was removed since."""
+        return ref_id if self._tasks is None else self._tasks.promised(ref_id)
 
     def _answer(self, ref_id: str, *, actor: Actor, producer: bool) -> dict[str, Any] | None:
         """What a tool answers in place of its result; None if the entry is gone."""
@@ -480,6 +535,15 @@ class RefCache:
         return generator.generate(
             value=value, max_size=limit, measurer=self._measurer, page=page, page_size=page_size
         )
+
+    @property
+    def _active_tasks(self) -> dict[str, TaskInfo]:
+        """What goes on in the background, by reference, for test suites that look inside."""
+        return {} if self._tasks is None else self._tasks.running
+
+    def _calculate_eta(self, task_info: TaskInfo) -> float | None:
+        """Seconds until a task ends, likewise."""
+        return eta(task_info)
 
     def _make_measurer(self, measurer: SizeMeasurer | None) -> SizeMeasurer:
         if measurer is not None:

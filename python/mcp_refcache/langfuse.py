@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from mcp_refcache.access.actor import ActorLike
     from mcp_refcache.cache import RefCache
-    from mcp_refcache.models import CacheReference, CacheResponse
+    from mcp_refcache.models import AsyncTaskResponse, CacheReference, CacheResponse
 
 __all__ = ["TracedRefCache"]
 
@@ -87,7 +87,7 @@ class TracedRefCache:
         with self._observation("refcache.set", "span"):
             return self._cache.set(key, value, *args, **options)
 
-    def get(self, ref_id: str, **options: Any) -> CacheResponse:
+    def get(self, ref_id: str, **options: Any) -> CacheResponse | AsyncTaskResponse:
         """Return a preview or page; see `RefCache.get`."""
         with self._observation("refcache.get", "retriever"):
             return self._cache.get(ref_id, **options)

@@ -1,0 +1,393 @@
+"""The calls of a cache that go on in the background: what they are doing, who may know, who may stop them."""
+
+import threading
+import time
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, Final
+
+from mcp_refcache import _core
+from mcp_refcache.access.checker import PermissionDenied
+from mcp_refcache.backends.memory import MemoryBackend
+from mcp_refcache.models import (
+    AsyncResponseFormat,
+    AsyncTaskResponse,
+    ExpectedSchema,
+    RetryInfo,
+    TaskInfo,
+    TaskProgress,
+    TaskStatus,
+)
+from mcp_refcache.permissions import Permission
+
+if TYPE_CHECKING:
+    from mcp_refcache._plan import Request
+    from mcp_refcache.access.actor import Actor
+    from mcp_refcache.cache import RefCache
+
+#: How long, and how many of, those that ended badly can be asked for.
+_SECONDS_REMEMBERED: Final = 3600.0
+_MOST_REMEMBERED: Final = 1000
+_MOST_KEPT: Final = 10_000
+
+#: The digits of a reference that the core makes.
+_PROMISED_DIGITS: Final = 32
+
+_UNFINISHED: Final = (TaskStatus.PENDING, TaskStatus.PROCESSING)
+_POLLED: Final = (*_UNFINISHED, TaskStatus.FAILED)
+
+
+class Execution:
+    """One run of a tool, which callers may stop waiting for.
+
+    Attributes:
+        ref_id: The reference under which its result will be found.
+        key: What is called, with what.
+        info: Where it stands.
+        outcome: The reference of the result, None if there is none to share; or what the tool raised.
+        answer: What the caller that started it gets.
+        waiting: How many callers wait.
+        is_detached: Whether a caller has left with the reference.
+        stop: Stops it.
+        report_to_backend: The progress function of the task backend.
+        notify: Tells the client of the caller that started it.
+    """
+
+    def __init__(self, ref_id: str, key: Hashable, starter: "Actor", max_retries: int, backend: Any) -> None:
+        self.ref_id = ref_id
+        self.key = key
+        self.starter = starter
+        self.info = TaskInfo(
+            ref_id=ref_id,
+            status=TaskStatus.PROCESSING,
+            started_at=time.time(),
+            max_retries=max_retries,
+        )
+        self.outcome: Future[str | None] = Future()
+        self.outcome.set_running_or_notify_cancel()  # a caller that gives up cannot cancel it for the others
+        self.answer: Any = None
+        self._backend = backend
+        self._is_cancelled = False
+        self.waiting = 0
+        self.is_detached = False
+        self.stop: Callable[[], object] = lambda: None
+        self.report_to_backend: Callable[..., bool] | None = None
+        self.notify: Callable[[TaskProgress], object] | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it is over, well or not."""
+        return self.info.completed_at is not None
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether it was asked to stop, here or through the task backend."""
+        return self._is_cancelled or self._backend.is_cancelled(self.ref_id)
+
+    def cancel(self) -> None:
+        """Ask it to stop."""
+        self._is_cancelled = True
+        self._backend.cancel(self.ref_id)
+        self.stop()
+
+    def report(self, current: int, total: int, message: str | None = None) -> bool:
+        """Note a progress: the `progress_callback` of tools.
+
+        Args:
+            current: Steps done.
+            total: Steps in all.
+            message: What is being done.
+
+        Returns:
+            False once the tool is to stop.
+        """
+        progress = TaskProgress(current=current, total=total, message=message)
+        self.info.progress = progress
+        goes_on = self.report_to_backend is None or self.report_to_backend(current, total, message)
+        if self.notify is not None and not self.is_detached:
+            self.notify(progress)
+        return goes_on and not self.is_cancelled
+
+    def may_retry(self, error: BaseException) -> bool:
+        """Note a failed attempt; tell whether there is to be another."""
+        info = self.info
+        if self.is_cancelled or not isinstance(error, Exception) or info.retry_count >= info.max_retries:
+            return False
+        info.retry_count += 1
+        info.retry_history.append(
+            RetryInfo(attempt=info.retry_count, error=error_text(error), timestamp=time.time())
+        )
+        return True
+
+
+class Tasks:
+    """All executions of one cache.
+
+    A reference is promised when an execution starts. What may be done with it is kept as that of an entry, in a
+    store of its own, so that the same checks decide who may ask how far it is as later decide on the result.
+
+    Args:
+        cache: The cache.
+        backend: The task backend.
+        promises: A native cache with the settings of this one, and `store` as its backend.
+        store: Where the promises are.
+    """
+
+    def __init__(self, cache: "RefCache", backend: Any, promises: _core.Cache, store: MemoryBackend) -> None:
+        self.backend = backend
+        self._cache = cache
+        self._promises = promises
+        self._store = store
+        self._lock = threading.Lock()
+        self._running: dict[Hashable, Execution] = {}
+        self._known: OrderedDict[str, Execution] = OrderedDict()
+        self._kept: OrderedDict[str, str] = OrderedDict()
+
+    def board(self, request: "Request", tool_name: str, max_retries: int) -> tuple[Execution, bool]:
+        """Join an equal call that is running, or lead one.
+
+        Returns:
+            The execution, and whether the caller has to start it.
+        """
+        key = (request.namespace, request.key or object())
+        with self._lock:
+            execution = self._running.get(key)
+            if execution is None or self._has_ended(execution) or execution.is_cancelled:
+                ref_id = self._promise(request, tool_name)
+                execution = Execution(ref_id, key, request.caller.actor, max_retries, self.backend)
+                self._running[key] = self._known[execution.ref_id] = execution
+                self._forget_old()
+                execution.waiting = 1
+                return execution, True
+            execution.waiting += 1
+            return execution, False
+
+    def detach(self, execution: Execution) -> bool:
+        """Leave an execution with its reference; False if it has just ended."""
+        with self._lock:
+            execution.is_detached = execution.is_detached or not execution.has_ended
+            return not execution.has_ended
+
+    def finish(self, execution: Execution, error: BaseException | None, landed: str | None) -> None:
+        """Note the end of an execution, before its waiters learn of it."""
+        info = execution.info
+        with self._lock:
+            if error is None and not execution.is_cancelled:
+                info.status = TaskStatus.COMPLETE
+            elif isinstance(error, Exception) and not execution.is_cancelled:
+                info.status, info.error = TaskStatus.FAILED, error_text(error)
+            else:
+                info.status = TaskStatus.CANCELLED
+            info.completed_at = time.time()
+            if self._running.get(execution.key) is execution:
+                del self._running[execution.key]
+            if info.status != TaskStatus.FAILED or not execution.is_detached:
+                self._forget(execution.ref_id)
+        if info.status == TaskStatus.CANCELLED:
+            self.backend.cancel(execution.ref_id)  # where its event loop ended, nobody has said so yet
+        if info.status == TaskStatus.FAILED and error is not None:
+            execution.outcome.set_exception(error)
+        else:
+            execution.outcome.set_result(landed)
+
+    def keep_promise(self, promised: str, ref_id: str) -> None:
+        """Make a stored result answer to the reference that was promised for it.
+
+        The core gives references itself, so the entry is written once more; the first copy is what its key finds.
+        """
+        backend = self._cache._backend
+        entry = backend.get(ref_id)
+        if entry is None:  # it did not outlive its storing
+            return
+        entry.metadata = {**entry.metadata, "async_completed": True}
+        backend.set(promised, entry)
+        with self._lock:
+            self._kept[ref_id] = promised
+            if len(self._kept) > _MOST_KEPT:
+                self._kept.popitem(last=False)
+
+    def promised(self, ref_id: str) -> str | None:
+        """The reference that was promised for an entry, or its own; None if it was removed under the former."""
+        promised = self._kept.get(ref_id)
+        if promised is None or self._cache.exists(promised):
+            return promised or ref_id
+        with self._lock:
+            self._kept.pop(ref_id, None)
+        self._cache._core.delete(ref_id)
+        return None
+
+    # -- asking ---------------------------------------------------------------------------------
+
+    def poll(self, ref_id: str, actor: "Actor") -> AsyncTaskResponse | None:
+        """Tell how far a task is; None if the reference is none of an unfinished or failed task.
+
+        Raises:
+            PermissionDenied: If the actor could neither see nor use the result.
+        """
+        execution = self._known.get(ref_id)
+        if execution is None:
+            return self._poll_backend(ref_id, actor)
+        try:
+            told = self.describe(execution, actor)
+        except KeyError:
+            return None
+        return None if self._has_ended(execution, but_failed=True) else told
+
+    def describe(
+        self, execution: Execution, actor: "Actor | None", schema: ExpectedSchema | None = None
+    ) -> AsyncTaskResponse:
+        """Tell where an execution stands.
+
+        Args:
+            execution: The execution.
+            actor: Who asks; who may use the result but not see it gets no texts. None = whose call it is.
+            schema: What the result will look like.
+
+        Raises:
+            PermissionDenied: If the actor could neither see nor use the result.
+        """
+        info = execution.info
+        if actor is not None and not self._may_read(execution.ref_id, actor):
+            info = _without_texts(info)
+        return AsyncTaskResponse.from_task_info(
+            info, eta_seconds=eta(info), expected_schema=schema, response_format=AsyncResponseFormat.FULL
+        )
+
+    def cancel(self, ref_id: str, actor: "Actor | None") -> bool:
+        """Stop a task.
+
+        Args:
+            ref_id: Its reference.
+            actor: Who asks: whoever made the call and may use the result, or who may DELETE it. None = the
+                server itself.
+
+        Returns:
+            Whether it was running.
+
+        Raises:
+            PermissionDenied: If the actor may not.
+        """
+        execution = self._known.get(ref_id)
+        if execution is None:
+            return False
+        if actor is not None:
+            try:
+                self._check_cancel(execution, actor)
+            except KeyError:
+                return False
+        if self._has_ended(execution):
+            return False
+        execution.cancel()
+        return True
+
+    def status(self, ref_id: str) -> TaskInfo | None:
+        """Return the state of a task, for the server itself."""
+        execution = self._known.get(ref_id)
+        return execution.info if execution is not None else self.backend.get_status(ref_id)
+
+    @property
+    def running(self) -> dict[str, TaskInfo]:
+        """The executions that have not ended, by reference."""
+        with self._lock:
+            return {each.ref_id: each.info for each in self._known.values() if not each.has_ended}
+
+    # -- permissions ----------------------------------------------------------------------------
+
+    def _promise(self, request: "Request", tool_name: str) -> str:
+        self._promises.set_default_policy(self._cache.default_policy)
+        return self._promises.set(
+            uuid.uuid4().hex,
+            None,
+            namespace=request.namespace,
+            policy=request.policy,
+            ttl=_core.Never(),
+            tool_name=tool_name,
+        )[0]
+
+    def _check(self, ref_id: str, permission: Permission, actor: "Actor") -> None:
+        promise = self._store.get(ref_id)
+        if promise is None:  # the execution has just ended
+            raise KeyError(f"Reference '{ref_id}' not found")
+        self._cache._permission_checker.check(promise.policy, permission, actor, promise.namespace)
+
+    def _may_read(self, ref_id: str, actor: "Actor") -> bool:
+        """Whether an actor may read the result, not only use it."""
+        try:
+            self._check(ref_id, Permission.READ, actor)
+        except PermissionDenied as denied:
+            try:
+                self._check(ref_id, Permission.EXECUTE, actor)
+            except PermissionDenied:
+                raise denied from None
+            return False
+        return True
+
+    def _check_cancel(self, execution: Execution, actor: "Actor") -> None:
+        self._may_read(execution.ref_id, actor)
+        if _who(actor) != _who(execution.starter):
+            self._check(execution.ref_id, Permission.DELETE, actor)
+
+    def _poll_backend(self, ref_id: str, actor: "Actor") -> AsyncTaskResponse | None:
+        """Tell of a task that the author's own code submitted; the rights are those of the cache.
+
+        An id that a cache may have promised is none of these: what the backend still knows of it has other rights.
+        """
+        cache = self._cache
+        name, _, digits = ref_id.partition(":")
+        is_own = name == cache.name and len(digits) != _PROMISED_DIGITS
+        info = self.backend.get_status(ref_id) if is_own else None
+        if not isinstance(info, TaskInfo) or info.status not in _POLLED:
+            return None
+        cache._permission_checker.check(cache.default_policy, Permission.READ, actor, cache.default_namespace)
+        return AsyncTaskResponse.from_task_info(info, eta_seconds=eta(info))
+
+    # -- ends -----------------------------------------------------------------------------------
+
+    def _has_ended(self, execution: Execution, *, but_failed: bool = False) -> bool:
+        if execution.info.status == TaskStatus.FAILED:
+            return not but_failed
+        # one that waits for a worker may have been cancelled in the backend: it never runs
+        info = self.backend.get_status(execution.ref_id)
+        return execution.has_ended or (info is not None and info.status == TaskStatus.CANCELLED)
+
+    def _forget(self, ref_id: str) -> None:
+        self._known.pop(ref_id, None)
+        self._promises.delete(ref_id)
+
+    def _forget_old(self) -> None:
+        before = time.time() - _SECONDS_REMEMBERED
+        ended = [each for each in self._known.values() if each.has_ended]
+        for place, execution in enumerate(ended):
+            is_surplus = place < len(ended) - _MOST_REMEMBERED
+            if is_surplus or (execution.info.completed_at or 0.0) < before:
+                self._forget(execution.ref_id)
+
+
+def eta(info: TaskInfo) -> float | None:
+    """Estimate the seconds until a task ends; None where its progress does not tell."""
+    progress = info.progress
+    if progress is None or not progress.current or progress.total is None:
+        return None
+    return max(0.0, (progress.total - progress.current) * info.elapsed_seconds / progress.current)
+
+
+def error_text(error: BaseException) -> str:
+    """Return the text of an error; its type, where the text cannot be had."""
+    try:
+        return str(error)
+    except Exception:  # user code
+        return type(error).__name__
+
+
+def _without_texts(info: TaskInfo) -> TaskInfo:
+    """The same without what the tool wrote: it may tell of the value."""
+    progress = info.progress and info.progress.model_copy(update={"message": None})
+    error = None if info.error is None else "hidden: you may use this result, but not see it"
+    return info.model_copy(update={"progress": progress, "error": error, "retry_history": []})
+
+
+def _who(actor: "Actor") -> tuple[Any, ...]:
+    # not the session: some protocols have a new one for each request; where it matters, the policy is bound to it
+    return (actor.type, actor.id, getattr(actor, "user_id", None), getattr(actor, "org_id", None))
