@@ -5,7 +5,7 @@ import inspect
 
 import pytest
 
-from mcp_refcache import NEVER, AccessPolicy, RefCache
+from mcp_refcache import NEVER, AccessPolicy, Permission, RefCache
 from mcp_refcache.backends import CacheBackend, MemoryBackend
 from mcp_refcache.fastmcp import (
     AdminChecker,
@@ -138,7 +138,7 @@ class TestInfo:
             "owner": "user:alice",
             "policy": {
                 "user_permissions": "Permission.FULL",
-                "agent_permissions": "Permission.READ|EXECUTE",
+                "agent_permissions": str(Permission.READ | Permission.EXECUTE),
                 "owner_permissions": "Permission.FULL",
                 "session_bound": "s1",
             },
@@ -274,7 +274,7 @@ async def test_stats_count_by_namespace_and_type(cache, clock):
         "preview_config": {"size_mode": "token", "max_size": 1000, "default_strategy": "sample"},
         "default_policy": {
             "user_permissions": "Permission.FULL",
-            "agent_permissions": "Permission.READ|EXECUTE",
+            "agent_permissions": str(Permission.READ | Permission.EXECUTE),
         },
         "total_references": 3,
         "references_by_namespace": {"public": 2, "user:alice": 1},
