@@ -384,6 +384,18 @@ class TestProgress:
         gate.report(1, 2)
         assert told == [(1, 2)]
 
+    def test_it_may_be_required_and_may_be_given_by_place(self, cache):
+        runs = []
+
+        @cache.cached(async_timeout=5)
+        def tool(n, progress_callback):
+            runs.append(progress_callback(1, 2))
+            return n
+
+        assert tool(1)["ref_id"] == tool(n=1)["ref_id"]
+        assert tool(2, lambda *progress: "mine")["value"] == 2
+        assert runs == [True, "mine"]
+
 
 class TestFailures:
     async def test_a_failure_is_told_and_the_next_call_runs_again(self, gate, cache):
@@ -418,6 +430,15 @@ class TestFailures:
         info = cache.get_task_status(ref)
         assert (info.retry_count, info.can_retry, info.is_terminal) == (1, False, True)
         assert [(each.attempt, each.error) for each in info.retry_history] == [(1, "no luck")]
+
+    async def test_a_result_that_cannot_be_kept_is_a_failure_for_those_who_come_back(self, gate, cache):
+        content = importlib.import_module("mcp.types")
+        ref = (await gate())["ref_id"]
+        gate.result = content.TextContent(type="text", text="as it is")
+        gate.go_on.set()
+        await until(lambda: cache.get(ref).status == TaskStatus.FAILED)
+        assert "could not be stored" in cache.get(ref).error
+        assert (await gate(2)) is gate.result
 
     async def test_failures_are_forgotten_after_an_hour(self, clock, cache):
         gate = Gate(cache, True)
@@ -470,6 +491,23 @@ class TestCancelling:
             cache.cancel_task(ref, actor=DefaultActor.agent(id="other"))
         assert cache.get(ref).status == TaskStatus.PROCESSING
         assert cache.cancel_task(ref, actor="user") is True
+
+    async def test_what_was_stored_while_it_was_cancelled_is_removed(self, cache, backend):
+        @cache.cached(async_timeout=0)
+        def tool():
+            time.sleep(0.02)
+            return 1
+
+        store = cache._put
+
+        def cancelled_meanwhile(*args, **options):
+            backend.cancel(options["promised"])
+            return store(*args, **options)
+
+        cache._put = cancelled_meanwhile
+        ref = tool()["ref_id"]
+        await until(lambda: not cache._active_tasks)
+        assert not cache.exists(ref)
 
     async def test_unknown_references_cannot_be_cancelled(self, cache):
         assert cache.cancel_task("c:0123456789abcdef") is False

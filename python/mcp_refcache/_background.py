@@ -11,8 +11,9 @@ from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from mcp_refcache._execution import Execution
 from mcp_refcache._expected import expected_schema
-from mcp_refcache._tasks import Execution, Tasks
+from mcp_refcache._tasks import Tasks
 from mcp_refcache.models import (
     AsyncResponseFormat,
     AsyncTaskResponse,
@@ -31,6 +32,11 @@ Run = Callable[["Request"], Any]
 AsyncRun = Callable[["Request"], Awaitable[Any]]
 
 
+def unheard(current: int, total: int, message: str | None = None) -> bool:
+    """Stand for a `progress_callback` where nobody follows the run."""
+    return True
+
+
 class Background:
     """Runs the calls of one decorated function, and waits for each no longer than its author said.
 
@@ -47,7 +53,6 @@ class Background:
         options = plan.options
         self._max_retries = options.max_retries
         self._format = AsyncResponseFormat(options.async_response_format)
-        self._takes_callback = CALLBACK in plan.signature.parameters
         returns = plan.signature.return_annotation
         self._schema = expected_schema(returns, plan.hints.get("return"))
 
@@ -122,7 +127,7 @@ class Background:
 
     def _prepare(self, execution: Execution, request: "Request") -> None:
         request.execution = execution
-        if self._takes_callback and CALLBACK not in request.kwargs:
+        if request.kwargs.get(CALLBACK) is unheard:
             request.kwargs = {**request.kwargs, CALLBACK: execution.report}
 
     def _work(

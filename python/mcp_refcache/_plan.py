@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from mcp_refcache import _core
 from mcp_refcache._accept_refs import widen
-from mcp_refcache._background import CALLBACK, Background
+from mcp_refcache._background import CALLBACK, Background, unheard
 from mcp_refcache._flight import Flight, flights_of
 from mcp_refcache._identity import Identity
 from mcp_refcache._inputs import Inputs
@@ -23,8 +23,8 @@ from mcp_refcache.models import AsyncResponseFormat, PreviewStrategy
 
 if TYPE_CHECKING:
     from mcp_refcache._caller import Caller
+    from mcp_refcache._execution import Execution
     from mcp_refcache._options import Options
-    from mcp_refcache._tasks import Execution
     from mcp_refcache.cache import RefCache
     from mcp_refcache.permissions import AccessPolicy
 
@@ -103,6 +103,7 @@ class Plan:
         self._inputs = Inputs(cache, options, names, untouched, bool(self.widened))
         self._arguments = Arguments(self.signature, without=injected)
         self._has_format = _FORMAT in names
+        self._callback_place = names.index(CALLBACK) if self.hidden else 0
         self._function_part = identify(function)
         self._settings_part = _settings_part(options)
         self.wants_values = options.is_scoped or self._is_personal
@@ -129,6 +130,8 @@ class Plan:
         asked_format = None
         if _FORMAT in kwargs and not self._has_format:
             asked_format = self._read_format(kwargs.pop(_FORMAT))
+        if self.hidden and CALLBACK not in kwargs and len(args) <= self._callback_place:
+            kwargs[CALLBACK] = unheard
         if options.resolve_refs:
             args, kwargs = self._inputs.resolve(args, kwargs, caller)
         namespace = self.cache.default_namespace if options.namespace is None else options.namespace

@@ -4,20 +4,18 @@ import threading
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
-from concurrent.futures import Future
+from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any, Final
 
 from mcp_refcache import _core
+from mcp_refcache._execution import Execution, error_text, eta
 from mcp_refcache.access.checker import PermissionDenied
 from mcp_refcache.backends.memory import MemoryBackend
 from mcp_refcache.models import (
     AsyncResponseFormat,
     AsyncTaskResponse,
     ExpectedSchema,
-    RetryInfo,
     TaskInfo,
-    TaskProgress,
     TaskStatus,
 )
 from mcp_refcache.permissions import Permission
@@ -35,91 +33,11 @@ _MOST_KEPT: Final = 10_000
 #: The digits of a reference that the core makes.
 _PROMISED_DIGITS: Final = 32
 
+#: What those are told who come back for a picture, say, or if the store failed.
+_NOT_KEPT: Final = "the call succeeded, but its result could not be stored"
+
 _UNFINISHED: Final = (TaskStatus.PENDING, TaskStatus.PROCESSING)
 _POLLED: Final = (*_UNFINISHED, TaskStatus.FAILED)
-
-
-class Execution:
-    """One run of a tool, which callers may stop waiting for.
-
-    Attributes:
-        ref_id: The reference under which its result will be found.
-        key: What is called, with what.
-        info: Where it stands.
-        outcome: The reference of the result, None if there is none to share; or what the tool raised.
-        answer: What the caller that started it gets.
-        waiting: How many callers wait.
-        is_detached: Whether a caller has left with the reference.
-        stop: Stops it.
-        report_to_backend: The progress function of the task backend.
-        notify: Tells the client of the caller that started it.
-    """
-
-    def __init__(self, ref_id: str, key: Hashable, starter: "Actor", max_retries: int, backend: Any) -> None:
-        self.ref_id = ref_id
-        self.key = key
-        self.starter = starter
-        self.info = TaskInfo(
-            ref_id=ref_id,
-            status=TaskStatus.PROCESSING,
-            started_at=time.time(),
-            max_retries=max_retries,
-        )
-        self.outcome: Future[str | None] = Future()
-        self.outcome.set_running_or_notify_cancel()  # a caller that gives up cannot cancel it for the others
-        self.answer: Any = None
-        self._backend = backend
-        self._is_cancelled = False
-        self.waiting = 0
-        self.is_detached = False
-        self.stop: Callable[[], object] = lambda: None
-        self.report_to_backend: Callable[..., bool] | None = None
-        self.notify: Callable[[TaskProgress], object] | None = None
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether it is over, well or not."""
-        return self.info.completed_at is not None
-
-    @property
-    def is_cancelled(self) -> bool:
-        """Whether it was asked to stop, here or through the task backend."""
-        return self._is_cancelled or self._backend.is_cancelled(self.ref_id)
-
-    def cancel(self) -> None:
-        """Ask it to stop."""
-        self._is_cancelled = True
-        self._backend.cancel(self.ref_id)
-        self.stop()
-
-    def report(self, current: int, total: int, message: str | None = None) -> bool:
-        """Note a progress: the `progress_callback` of tools.
-
-        Args:
-            current: Steps done.
-            total: Steps in all.
-            message: What is being done.
-
-        Returns:
-            False once the tool is to stop.
-        """
-        progress = TaskProgress(current=current, total=total, message=message)
-        self.info.progress = progress
-        goes_on = self.report_to_backend is None or self.report_to_backend(current, total, message)
-        if self.notify is not None and not self.is_detached:
-            self.notify(progress)
-        return goes_on and not self.is_cancelled
-
-    def may_retry(self, error: BaseException) -> bool:
-        """Note a failed attempt; tell whether there is to be another."""
-        info = self.info
-        if self.is_cancelled or not isinstance(error, Exception) or info.retry_count >= info.max_retries:
-            return False
-        info.retry_count += 1
-        info.retry_history.append(
-            RetryInfo(attempt=info.retry_count, error=error_text(error), timestamp=time.time())
-        )
-        return True
 
 
 class Tasks:
@@ -152,17 +70,20 @@ class Tasks:
             The execution, and whether the caller has to start it.
         """
         key = (request.namespace, request.key or object())
+        former = self._running.get(key)
+        if former is not None and not (former.is_cancelled or self._has_ended(former)):
+            former = None  # it may be joined
         with self._lock:
             execution = self._running.get(key)
-            if execution is None or self._has_ended(execution) or execution.is_cancelled:
-                ref_id = self._promise(request, tool_name)
-                execution = Execution(ref_id, key, request.caller.actor, max_retries, self.backend)
-                self._running[key] = self._known[execution.ref_id] = execution
-                self._forget_old()
-                execution.waiting = 1
-                return execution, True
-            execution.waiting += 1
-            return execution, False
+            if execution is not None and execution is not former:
+                execution.waiting += 1
+                return execution, False
+            ref_id = self._promise(request, tool_name)
+            execution = Execution(ref_id, key, request.caller.actor, max_retries, self.backend)
+            self._running[key] = self._known[ref_id] = execution
+            self._forget_old()
+            execution.waiting = 1
+            return execution, True
 
     def detach(self, execution: Execution) -> bool:
         """Leave an execution with its reference; False if it has just ended."""
@@ -172,14 +93,16 @@ class Tasks:
 
     def finish(self, execution: Execution, error: BaseException | None, landed: str | None) -> None:
         """Note the end of an execution, before its waiters learn of it."""
-        info = execution.info
+        info, is_cancelled = execution.info, execution.is_cancelled
         with self._lock:
-            if error is None and not execution.is_cancelled:
-                info.status = TaskStatus.COMPLETE
-            elif isinstance(error, Exception) and not execution.is_cancelled:
-                info.status, info.error = TaskStatus.FAILED, error_text(error)
-            else:
+            if is_cancelled or not (error is None or isinstance(error, Exception)):
                 info.status = TaskStatus.CANCELLED
+            elif error is not None:
+                info.status, info.error = TaskStatus.FAILED, error_text(error)
+            elif landed is None and execution.is_detached:
+                info.status, info.error = TaskStatus.FAILED, _NOT_KEPT
+            else:
+                info.status = TaskStatus.COMPLETE
             info.completed_at = time.time()
             if self._running.get(execution.key) is execution:
                 del self._running[execution.key]
@@ -187,7 +110,9 @@ class Tasks:
                 self._forget(execution.ref_id)
         if info.status == TaskStatus.CANCELLED:
             self.backend.cancel(execution.ref_id)  # where its event loop ended, nobody has said so yet
-        if info.status == TaskStatus.FAILED and error is not None:
+            if landed is not None:  # it was stored while it was being cancelled
+                self._cache._core.delete(landed)
+        if isinstance(error, Exception) and not is_cancelled:
             execution.outcome.set_exception(error)
         else:
             execution.outcome.set_result(landed)
@@ -363,22 +288,6 @@ class Tasks:
             is_surplus = place < len(ended) - _MOST_REMEMBERED
             if is_surplus or (execution.info.completed_at or 0.0) < before:
                 self._forget(execution.ref_id)
-
-
-def eta(info: TaskInfo) -> float | None:
-    """Estimate the seconds until a task ends; None where its progress does not tell."""
-    progress = info.progress
-    if progress is None or not progress.current or progress.total is None:
-        return None
-    return max(0.0, (progress.total - progress.current) * info.elapsed_seconds / progress.current)
-
-
-def error_text(error: BaseException) -> str:
-    """Return the text of an error; its type, where the text cannot be had."""
-    try:
-        return str(error)
-    except Exception:  # user code
-        return type(error).__name__
 
 
 def _without_texts(info: TaskInfo) -> TaskInfo:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from mcp_refcache import _core
 from mcp_refcache._cached import Options, decorate
+from mcp_refcache._execution import eta
 from mcp_refcache._identity import Identity
 from mcp_refcache._observed import Observed
-from mcp_refcache._tasks import Tasks, eta
+from mcp_refcache._tasks import Tasks
 from mcp_refcache.access.actor import ActorLike, DefaultActor, resolve_actor
 from mcp_refcache.access.checker import DefaultPermissionChecker
 from mcp_refcache.access.namespace import Namespace
