@@ -9,11 +9,13 @@ import pytest
 from mcp_refcache import (
     POLICY_EXECUTE_ONLY,
     POLICY_USER_ONLY,
+    DefaultActor,
     PermissionDenied,
     PreviewConfig,
     RefCache,
     _core,
 )
+from mcp_refcache.backends import MemoryTaskBackend
 from mcp_refcache.events import CacheEvent, EventKind, log_events
 from mcp_refcache.metrics import CacheMetrics
 
@@ -125,6 +127,26 @@ class TestCalls:
         assert tool(ref)["value"] == 200
         assert "resolved" in kinds(events)
         assert SECRET not in repr(events)
+
+    def test_who_may_not_ask_for_a_task_is_told_as_a_denial(self):
+        cache, gathered = RefCache(name="c", task_backend=MemoryTaskBackend()), []
+        go_on = threading.Event()
+
+        @cache.cached(async_timeout=0, policy=POLICY_USER_ONLY)
+        def tool():
+            go_on.wait(5)
+
+        ref = tool()["ref_id"]
+        cache.events.subscribe(gathered.append)
+        for ask in (cache.get, cache.cancel_task):
+            with pytest.raises(PermissionDenied):
+                ask(ref, actor=DefaultActor.agent(id="other"))
+        go_on.set()
+        denied = [event for event in gathered if event.kind == EventKind.DENIED]
+        assert [(event.operation, event.ref_id, event.actor) for event in denied] == [
+            ("get", ref, "agent:other"),
+            ("cancel", ref, "agent:other"),
+        ]
 
 
 class TestListening:

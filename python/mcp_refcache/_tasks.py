@@ -11,6 +11,7 @@ from mcp_refcache import _core
 from mcp_refcache._execution import Execution, error_text, eta
 from mcp_refcache.access.checker import PermissionDenied
 from mcp_refcache.backends.memory import MemoryBackend
+from mcp_refcache.events import EventKind
 from mcp_refcache.models import (
     AsyncResponseFormat,
     AsyncTaskResponse,
@@ -158,6 +159,9 @@ class Tasks:
             told = self.describe(execution, actor)
         except KeyError:
             return None
+        except PermissionDenied as denied:
+            self._tell_denied("get", ref_id, actor, denied)
+            raise
         return None if self._has_ended(execution, but_failed=True) else told
 
     def describe(
@@ -202,6 +206,9 @@ class Tasks:
                 self._check_cancel(execution, actor)
             except KeyError:
                 return False
+            except PermissionDenied as denied:
+                self._tell_denied("cancel", ref_id, actor, denied)
+                raise
         if self._has_ended(execution):
             return False
         execution.cancel()
@@ -253,6 +260,17 @@ class Tasks:
         self._may_read(execution.ref_id, actor)
         if _who(actor) != _who(execution.starter):
             self._check(execution.ref_id, Permission.DELETE, actor)
+
+    def _tell_denied(self, operation: str, ref_id: str, actor: "Actor", denied: PermissionDenied) -> None:
+        if events := self._cache._events:
+            events.emit(
+                EventKind.DENIED,
+                operation=operation,
+                ref_id=ref_id,
+                namespace=denied.namespace,
+                actor=actor.to_string(),
+                reason=denied.reason,
+            )
 
     def _poll_backend(self, ref_id: str, actor: "Actor") -> AsyncTaskResponse | None:
         """Tell of a task that the author's own code submitted; the rights are those of the cache.

@@ -308,16 +308,11 @@ class RefCache:
             ValueError: If `page` or `page_size` is below 1.
         """
         reader = self._caller() if actor is None else resolve_actor(actor)
-        try:
-            fields = self._core.get(ref_id, actor=reader, page=page, page_size=page_size, max_size=max_size)
-        except KeyError:
-            if self._tasks is None:
-                raise
-            if (unfinished := self._tasks.poll(ref_id, reader)) is not None:
-                return unfinished
-            # it may have landed meanwhile
-            fields = self._core.get(ref_id, actor=reader, page=page, page_size=page_size, max_size=max_size)
-        return CacheResponse(**fields)
+        if self._tasks is not None and (unfinished := self._tasks.poll(ref_id, reader)) is not None:
+            return unfinished
+        return CacheResponse(
+            **self._core.get(ref_id, actor=reader, page=page, page_size=page_size, max_size=max_size)
+        )
 
     def resolve(self, ref_id: str, *, actor: ActorLike | None = None) -> Any:
         """Return a fresh copy of the stored value.
