@@ -15,17 +15,27 @@ from mcp_refcache.fastmcp.instructions import (
 
 if TYPE_CHECKING:
     from mcp_refcache._identity import Identity, use_identity
+    from mcp_refcache.fastmcp.admin_tools import (
+        AdminChecker,
+        AdminToolError,
+        PermissionDeniedError,
+        register_admin_tools,
+    )
     from mcp_refcache.fastmcp.cache_tools import register_cache_tools
     from mcp_refcache.fastmcp.middleware import RefCacheMiddleware
 
 __all__ = [
     "Identity",
     "RefCacheMiddleware",
+    "AdminChecker",
+    "AdminToolError",
+    "PermissionDeniedError",
     "cache_guide_prompt",
     "cache_instructions",
     "cached_tool_description",
     "format_response_hint",
     "get_full_cache_guide",
+    "register_admin_tools",
     "register_cache_tools",
     "retrieval_guidance_snippet",
     "use_identity",
@@ -47,6 +57,22 @@ def __getattr__(name: str) -> object:
     value: object = getattr(import_module(_HOMES[name]), name)
     globals()[name] = value
     return value
+
+
+# the texts are wanted without the cache behind the tools
+_HOMES = {
+    "AdminChecker": "admin_tools",
+    "AdminToolError": "admin_tools",
+    "PermissionDeniedError": "admin_tools",
+    "register_admin_tools": "admin_tools",
+    "register_cache_tools": "cache_tools",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
 
 
 def __dir__() -> list[str]:
