@@ -38,7 +38,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     given = list(sys.argv[1:] if argv is None else argv)
     # by hand: what is behind `--` belongs to another program, whatever it looks like
-    own, behind = (given[: given.index("--")], given[given.index("--") + 1 :]) if "--" in given else (given, [])
+    own, behind = (
+        (given[: given.index("--")], given[given.index("--") + 1 :]) if "--" in given else (given, [])
+    )
     arguments = _parser().parse_args(own)
     arguments.command = behind
     try:

@@ -58,7 +58,9 @@ def installation() -> Iterator[Finding]:
 def _own_version() -> Finding:
     installed = _version("mcp-refcache")
     if installed is None:
-        return Finding("mcp-refcache", "warning", f"{_core.VERSION}, run from its sources: no package is installed")
+        return Finding(
+            "mcp-refcache", "warning", f"{_core.VERSION}, run from its sources: no package is installed"
+        )
     if installed != _core.VERSION:
         return Finding(
             "mcp-refcache",
@@ -77,7 +79,9 @@ def _tokens() -> Finding:
     return Finding("tokens", "ok" if counted else "failed", "counted exactly and offline")
 
 
-def _optional(package: str, use: str, least: tuple[int, ...], beyond: tuple[int, ...] | None, extra: str) -> Finding:
+def _optional(
+    package: str, use: str, least: tuple[int, ...], beyond: tuple[int, ...] | None, extra: str
+) -> Finding:
     found = _version(package)
     if found is None:
         return Finding(package, "warning", f"not installed; for {use}: pip install 'mcp-refcache[{extra}]'")

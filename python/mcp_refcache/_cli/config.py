@@ -55,7 +55,9 @@ def run(options: Namespace) -> int:
     else:
         if options.name is not None and len(servers) > 1:
             raise UsageError("--name goes with one server, or with --together")
-        wrapped = {options.name or server.name: _wrapped(server, options, limits, launcher) for server in servers}
+        wrapped = {
+            options.name or server.name: _wrapped(server, options, limits, launcher) for server in servers
+        }
     screen.print_json({"mcpServers": wrapped})
     return 0
 
@@ -73,7 +75,7 @@ def _wrapped(server: Server, options: Namespace, limits: Limits, launcher: list[
         env[variable] = value
     for item in options.header_env:
         arguments += ["--header-env", item]
-        screen.note(f"add to the printed entry: \"env\": {{\"{item.partition('=')[2]}\": ...}}")
+        screen.note(f'add to the printed entry: "env": {{"{item.partition("=")[2]}": ...}}')
     if server.transport:
         arguments += ["--url-transport", server.transport]
     return {**_entry(launcher, [*arguments, "--url", str(server.url)], env), **server.other}

@@ -22,7 +22,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Add the options of `doctor`."""
     add_store_arguments(parser)
     parser.add_argument(
-        "--read-only", action="store_true", help="do not write a trial entry into the store (it is removed again)"
+        "--read-only",
+        action="store_true",
+        help="do not write a trial entry into the store (it is removed again)",
     )
 
 

@@ -34,7 +34,9 @@ def run(options: Namespace) -> int:
     """Export entries."""
     store = open_store(options)
     refs = store.keys()
-    names = sorted({ref.partition(":")[0] for ref in refs} & ({options.cache} if options.cache else {*_names(refs)}))
+    names = sorted(
+        {ref.partition(":")[0] for ref in refs} & ({options.cache} if options.cache else {*_names(refs)})
+    )
     written = 0
     with _target(options.file, force=options.force) as stream, screen.counted("exporting") as progress:
         for name in names:

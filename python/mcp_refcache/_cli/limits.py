@@ -67,15 +67,25 @@ def add_limit_arguments(parser: ArgumentParser) -> None:
         "--exclude", metavar="PATTERN", action="append", default=[], help="not these tools; may be repeated"
     )
     parser.add_argument(
-        "--ttl", type=float, default=_DEFAULT_TTL_SECONDS, help="seconds to keep results (default 3600; 0 = for ever)"
+        "--ttl",
+        type=float,
+        default=_DEFAULT_TTL_SECONDS,
+        help="seconds to keep results (default 3600; 0 = for ever)",
     )
     parser.add_argument(
-        "--cache", metavar="NAME", default=_DEFAULT_NAME, help=f"name in the references (default {_DEFAULT_NAME})"
+        "--cache",
+        metavar="NAME",
+        default=_DEFAULT_NAME,
+        help=f"name in the references (default {_DEFAULT_NAME})",
     )
     parser.add_argument(
-        "--store", metavar="URL", help="keep results here, e.g. sqlite:///PATH; default: in the proxy's memory"
+        "--store",
+        metavar="URL",
+        help="keep results here, e.g. sqlite:///PATH; default: in the proxy's memory",
     )
-    parser.add_argument("--key-env", metavar="NAME", help="the environment variable with the key of an encrypted store")
+    parser.add_argument(
+        "--key-env", metavar="NAME", help="the environment variable with the key of an encrypted store"
+    )
 
 
 def chosen_limits(options: Namespace) -> Limits:

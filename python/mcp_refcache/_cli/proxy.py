@@ -25,7 +25,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Add the options of `proxy`."""
     add_server_arguments(parser)
     add_limit_arguments(parser)
-    parser.add_argument("--transport", choices=("stdio", "http"), default="stdio", help="how clients reach the proxy")
+    parser.add_argument(
+        "--transport", choices=("stdio", "http"), default="stdio", help="how clients reach the proxy"
+    )
     parser.add_argument("--host", default="127.0.0.1", help="for http (default: this machine only)")
     parser.add_argument("--port", type=int, default=8000, help="for http (default 8000)")
     parser.add_argument("--path", default="/mcp", help="for http (default /mcp)")
@@ -46,10 +48,14 @@ def run(options: Namespace) -> int:
     try:
         asyncio.run(serving.serve(servers, limits, http=address if options.transport == "http" else None))
     except OSError as error:
-        raise CliError(f"the proxy cannot listen on {options.host}:{options.port}: {error.strerror}") from None
+        raise CliError(
+            f"the proxy cannot listen on {options.host}:{options.port}: {error.strerror}"
+        ) from None
     return 0
 
 
 def _check_command(server: Server) -> None:
     if server.command and shutil.which(server.command[0]) is None:
-        raise CliError(f"{server.name}: the command {server.command[0]!r} is not on the PATH; is it installed?")
+        raise CliError(
+            f"{server.name}: the command {server.command[0]!r} is not on the PATH; is it installed?"
+        )

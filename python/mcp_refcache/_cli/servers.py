@@ -14,7 +14,20 @@ from typing import Any, cast
 from mcp_refcache._cli.errors import UsageError
 
 #: Programs that only start others: the server's name is in their arguments.
-_LAUNCHERS = {"npx", "bunx", "uvx", "uv", "node", "bun", "deno", "python", "python3", "pipx", "docker", "podman"}
+_LAUNCHERS = {
+    "npx",
+    "bunx",
+    "uvx",
+    "uv",
+    "node",
+    "bun",
+    "deno",
+    "python",
+    "python3",
+    "pipx",
+    "docker",
+    "podman",
+}
 _LAUNCHER_WORDS = {"run", "exec", "tool", "dlx", "x"}
 _SECTIONS = ("mcpServers", "servers")
 #: `${NAME}`, `${NAME:-default}` and `${env:NAME}`, which clients fill in before they start a server.

@@ -85,7 +85,11 @@ class Introduction(Middleware):
         return await self._introduce("auto", sessions.ALL_QUESTIONS, context, call_next)
 
     async def _introduce(
-        self, mode: str, questions: frozenset[str], context: MiddlewareContext[Any], call_next: CallNext[Any, Any]
+        self,
+        mode: str,
+        questions: frozenset[str],
+        context: MiddlewareContext[Any],
+        call_next: CallNext[Any, Any],
     ) -> Any:
         texts = await asyncio.gather(
             *(upstream.instructions(mode, questions) for upstream in self._upstreams), return_exceptions=True
@@ -96,7 +100,11 @@ class Introduction(Middleware):
         result = await call_next(context)
         if result is None:  # an older FastMCP, which answers by itself
             return None
-        said = [(one.name, text) for one, text in zip(self._upstreams, texts, strict=True) if isinstance(text, str)]
+        said = [
+            (one.name, text)
+            for one, text in zip(self._upstreams, texts, strict=True)
+            if isinstance(text, str)
+        ]
         parts = [text if len(texts) == 1 else f"## {name}\n{text}" for name, text in said]
         own = [result.instructions] if result.instructions else []
         return result.model_copy(update={"instructions": "\n\n".join([*parts, *own]) or None})

@@ -45,7 +45,9 @@ def open_client(transport: Any, *, mode: str, questions: frozenset[str]) -> Any:
         mode: What `front_mode` says.
         questions: What the server may ask.
     """
-    client: Any = import_module("fastmcp.server.providers.proxy" if _HAS_MODES else "fastmcp.server.proxy").ProxyClient
+    client: Any = import_module(
+        "fastmcp.server.providers.proxy" if _HAS_MODES else "fastmcp.server.proxy"
+    ).ProxyClient
     options: dict[str, Any] = {_QUESTIONS[name]: None for name in ALL_QUESTIONS - questions}
     if _HAS_MODES:
         options["mode"] = mode

@@ -30,7 +30,9 @@ def run(options: Namespace) -> int:
     store.keys()  # tells a store that is down from an entry that is not readable
     stored = store.read(options.ref_id)
     if stored is None:
-        raise CliError(f"{store.location} has no live entry {screen.plain(options.ref_id)}; it may have expired")
+        raise CliError(
+            f"{store.location} has no live entry {screen.plain(options.ref_id)}; it may have expired"
+        )
     if stored.entry is None:
         raise CliError(
             f"{stored.ref_id} cannot be read: {stored.problem}. If the store is encrypted, name the variable "

@@ -30,13 +30,16 @@ def run(options: Namespace) -> int:
         return 0
     groups = ("caches", "namespaces", "tools")
     screen.print_facts(
-        store.location, [(name.replace("_", " "), _shown(name, counts[name])) for name in counts if name not in groups]
+        store.location,
+        [(name.replace("_", " "), _shown(name, counts[name])) for name in counts if name not in groups],
     )
     for group in groups:
         if counts[group]:
             largest = sorted(counts[group].items(), key=lambda item: -item[1]["characters"])
             title = group if len(largest) <= _LISTED else f"{group} (the {_LISTED} largest of {len(largest)})"
-            rows = ((name, one["entries"], screen.amount(one["characters"])) for name, one in largest[:_LISTED])
+            rows = (
+                (name, one["entries"], screen.amount(one["characters"])) for name, one in largest[:_LISTED]
+            )
             screen.print_table(title, ("name", "entries#", "characters#"), rows)
     return 0
 
@@ -56,7 +59,11 @@ def _count(store: Store, entries: Iterable[Stored]) -> dict[str, Any]:
         totals["characters"] += size
         totals["never_expire"] += expires_at is None
         totals["expire_within_an_hour"] += expires_at is not None and expires_at - moment < _SOON_SECONDS
-        names = {"caches": stored.cache, "namespaces": stored.entry.namespace, "tools": stored.tool or "(none)"}
+        names = {
+            "caches": stored.cache,
+            "namespaces": stored.entry.namespace,
+            "tools": stored.tool or "(none)",
+        }
         for group, name in names.items():
             groups[group].setdefault(name, Counter()).update(entries=1, characters=size)
     file_bytes = {"file_bytes": store.path.stat().st_size} if store.path and store.path.exists() else {}

@@ -86,7 +86,11 @@ class Stored:
 
     def facts(self) -> dict[str, Any]:
         """Return the entry for JSON output, without its value."""
-        facts: dict[str, Any] = {"ref_id": self.ref_id, "cache": self.cache, "readable": self.entry is not None}
+        facts: dict[str, Any] = {
+            "ref_id": self.ref_id,
+            "cache": self.cache,
+            "readable": self.entry is not None,
+        }
         if self.entry is None:
             return {**facts, "problem": self.problem}
         return {

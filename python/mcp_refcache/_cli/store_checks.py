@@ -53,7 +53,9 @@ def _file(path: Path) -> Iterator[Finding]:
     has_space = usage.free >= least
     advice = "" if has_space else "; free some, or remove entries: mcp-refcache clear"
     yield Finding(
-        "free space", "ok" if has_space else "warning", f"{screen.amount(usage.free)} bytes at {path.parent}{advice}"
+        "free space",
+        "ok" if has_space else "warning",
+        f"{screen.amount(usage.free)} bytes at {path.parent}{advice}",
     )
 
 
@@ -64,7 +66,9 @@ def _private(path: Path, most: int) -> Finding:
     found = path.stat()
     mode = stat.S_IMODE(found.st_mode)
     if found.st_uid != os.getuid():
-        return Finding(subject, "warning", f"{path} belongs to user {found.st_uid}, not to you: run as that user")
+        return Finding(
+            subject, "warning", f"{path} belongs to user {found.st_uid}, not to you: run as that user"
+        )
     if mode & ~most & 0o077:
         return Finding(
             subject, "warning", f"{path} is open to others (mode {mode:03o}): chmod {most:03o} '{path}'"
@@ -95,7 +99,9 @@ def _entries(store: Store, refs: list[str]) -> Iterator[Finding]:
     else:
         yield Finding("entries", "ok", f"all {len(refs)} can be read")
     if originals:
-        yield Finding("entries of the original", "ok", f"{originals} with references of mcp-refcache 0.2, readable")
+        yield Finding(
+            "entries of the original", "ok", f"{originals} with references of mcp-refcache 0.2, readable"
+        )
     if future:
         yield Finding(
             "clocks",
@@ -120,7 +126,9 @@ def _trial(store: Store) -> Iterator[Finding]:
         return
     if read is None:
         yield Finding(
-            "writing", "failed", "a trial entry was gone at once: the store's clock differs, or it is full and evicts"
+            "writing",
+            "failed",
+            "a trial entry was gone at once: the store's clock differs, or it is full and evicts",
         )
     elif read.value != value or not is_removed:
         yield Finding("writing", "failed", "a trial entry came back changed or could not be removed")
@@ -136,4 +144,6 @@ def _file_clock(store: Store) -> Iterator[Finding]:
     # just written: its time is the clock of the file system, on a network that of another machine
     skew = abs(max(file.stat().st_mtime for file in files) - now())
     if skew > _SKEW_SECONDS:
-        yield Finding("clocks", "warning", f"the file's clock differs from this machine's by {skew:.0f} s: see NTP")
+        yield Finding(
+            "clocks", "warning", f"the file's clock differs from this machine's by {skew:.0f} s: see NTP"
+        )
