@@ -9,8 +9,9 @@ import sys
 from argparse import ArgumentParser, Namespace
 
 from mcp_refcache._cli import screen
+from mcp_refcache._cli.entries import add_filter_arguments
 from mcp_refcache._cli.errors import CliError, UsageError
-from mcp_refcache._cli.store import add_filter_arguments, add_store_arguments, open_store
+from mcp_refcache._cli.store import add_store_arguments, open_store
 
 HELP = "remove entries"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -60,7 +60,7 @@ def _export(cache: RefCache, stream: IO[str], namespace: str | None, progress: A
 
 
 @contextmanager
-def _target(file: str, *, force: bool) -> Iterator[IO[str]]:
+def _target(file: str, *, force: bool) -> Generator[IO[str]]:
     if file == "-":
         yield sys.stdout
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -41,7 +41,7 @@ def run(options: Namespace) -> int:
 
 
 @contextmanager
-def _source(file: str) -> Iterator[IO[str]]:
+def _source(file: str) -> Generator[IO[str]]:
     if file == "-":
         yield sys.stdin
         return

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from argparse import ArgumentParser, Namespace
 
 from mcp_refcache import _core
 from mcp_refcache._cli import screen
-from mcp_refcache._cli.store import Stored, add_filter_arguments, add_store_arguments, open_store
+from mcp_refcache._cli.entries import Stored, add_filter_arguments
+from mcp_refcache._cli.store import add_store_arguments, open_store
 
 HELP = "list entries"
 _SHOWN_CHARACTERS = 60
@@ -44,13 +46,20 @@ def run(options: Namespace) -> int:
     return 0
 
 
-_ORDERS = {
-    "newest": lambda stored: -stored.entry.created_at if stored.entry else 0.0,
-    "largest": lambda stored: -(stored.size or 0),
-    "expiry": lambda stored: (
-        float("inf") if stored.entry is None or stored.entry.expires_at is None else stored.entry.expires_at
-    ),
-}
+def _newest_first(stored: Stored) -> float:
+    return -stored.entry.created_at if stored.entry else 0.0
+
+
+def _largest_first(stored: Stored) -> float:
+    return -(stored.size or 0)
+
+
+def _soonest_first(stored: Stored) -> float:
+    expires_at = stored.entry.expires_at if stored.entry else None
+    return math.inf if expires_at is None else expires_at
+
+
+_ORDERS = {"newest": _newest_first, "largest": _largest_first, "expiry": _soonest_first}
 
 
 def _row(stored: Stored, *, with_value: bool) -> list[object]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -55,15 +55,22 @@ def tracked(items: Sequence[Any], label: str) -> Iterator[Any]:
 
 
 @contextmanager
-def counted(label: str) -> Iterator[Callable[..., None]]:
-    """Give a function that shows how many entries are done, of how many if that is known."""
-    if not sys.stderr.isatty():
-        yield lambda done, total=None: None
-        return
-    bar = _rich("progress").Progress(console=_console(sys.stderr), transient=True)
-    with bar:
-        task = bar.add_task(label, total=None)
-        yield lambda done, total=None: bar.update(task, completed=done, total=total)
+def counted(label: str) -> Generator[Callable[[int, int | None], None]]:
+    """Give a function that is told how many entries are done, of how many if that is known."""
+    with ExitStack() as stack:
+        task: Any = None
+        bar: Any = None
+        if sys.stderr.isatty():
+            bar = stack.enter_context(
+                _rich("progress").Progress(console=_console(sys.stderr), transient=True)
+            )
+            task = bar.add_task(label, total=None)
+
+        def show(done: int, total: int | None = None) -> None:
+            if bar is not None:
+                bar.update(task, completed=done, total=total)
+
+        yield show
 
 
 def plain(text: str) -> str:

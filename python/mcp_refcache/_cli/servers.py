@@ -151,7 +151,8 @@ def _server(name: str, spec: dict[str, Any], place: str, *, expand: bool) -> Ser
         return _expanded(str(value), place) if expand else str(value)
 
     def texts(key: str) -> dict[str, str]:
-        return {header: text(value) for header, value in (spec.get(key) or {}).items()}
+        given = cast("dict[str, Any]", spec.get(key) or {})
+        return {name: text(value) for name, value in given.items()}
 
     known = {"command", "args", "env", "cwd", "url", "transport", "type", "headers"}
     other = {key: value for key, value in spec.items() if key not in known}
@@ -174,7 +175,7 @@ def _server(name: str, spec: dict[str, Any], place: str, *, expand: bool) -> Ser
 
 def _expanded(text: str, place: str) -> str:
     def fill(match: re.Match[str]) -> str:
-        value = os.environ.get(match[1], match[2])
+        value = os.environ.get(match[1], cast("str | None", match[2]))
         if value is None:
             raise UsageError(f"{place}: the environment variable {match[1]} is not set")
         return value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from contextlib import suppress
 from importlib import import_module
-from typing import Any
+from typing import Any, cast
 
 from fastmcp import FastMCP
 from fastmcp.client import Client
@@ -14,7 +14,7 @@ from fastmcp.server.dependencies import get_context
 #: What a server may ask of a client, and what handles it here.
 _QUESTIONS = {"roots": "roots", "sampling": "sampling_handler", "elicitation": "elicitation_handler"}
 ALL_QUESTIONS = frozenset(_QUESTIONS)
-_HAS_MODES = "mode" in inspect.signature(Client.__init__).parameters
+_HAS_MODES = "mode" in inspect.signature(cast("Any", Client).__init__).parameters
 
 
 def front_mode() -> str:
@@ -80,4 +80,4 @@ def proxy_of(client_factory: Any, name: str) -> FastMCP[Any]:
 def mount(server: FastMCP[Any], child: FastMCP[Any], prefix: str | None) -> None:
     """Put a server into another, its tools as `prefix_tool`."""
     key = "namespace" if "namespace" in inspect.signature(server.mount).parameters else "prefix"
-    server.mount(child, **{key: prefix})
+    cast("Any", server).mount(child, **{key: prefix})

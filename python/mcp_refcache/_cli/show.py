@@ -10,9 +10,11 @@ from typing import Any
 
 from mcp_refcache import _core
 from mcp_refcache._cli import screen
+from mcp_refcache._cli.entries import Stored
 from mcp_refcache._cli.errors import CliError
-from mcp_refcache._cli.store import Stored, add_store_arguments, open_store
+from mcp_refcache._cli.store import add_store_arguments, open_store
 from mcp_refcache._results import as_json
+from mcp_refcache.permissions import Permission
 
 HELP = "show one entry"
 
@@ -71,10 +73,9 @@ def _policy(stored: Stored) -> dict[str, Any]:
 
 
 def _text(value: Any) -> Any:
-    if isinstance(value, (frozenset, set)):
-        return sorted(map(str, value))
-    name = getattr(value, "name", None)  # a permission
-    return value if isinstance(value, (str, list)) else name or str(value)
+    if isinstance(value, Permission):
+        return value.name or str(value)
+    return value if isinstance(value, str) else sorted(map(str, value))  # lists of actors
 
 
 def _metadata(stored: Stored) -> dict[str, Any]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from argparse import ArgumentParser, Namespace
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
 from mcp_refcache._cli import screen
-from mcp_refcache._cli.store import Store, Stored, add_filter_arguments, add_store_arguments, now, open_store
+from mcp_refcache._cli.entries import Store, Stored, add_filter_arguments
+from mcp_refcache._cli.store import add_store_arguments, open_store
 
 HELP = "count what is in a store"
 _SOON_SECONDS = 3600
@@ -48,7 +50,7 @@ def _count(store: Store, entries: Iterable[Stored]) -> dict[str, Any]:
     totals: Counter[str] = Counter()
     groups: dict[str, dict[str, Counter[str]]] = {"caches": {}, "namespaces": {}, "tools": {}}
     moments: list[float] = []
-    moment = now()
+    moment = time.time()
     for stored in entries:
         totals["entries"] += 1
         if stored.entry is None:

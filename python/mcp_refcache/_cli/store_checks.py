@@ -7,14 +7,15 @@ import re
 import secrets
 import shutil
 import stat
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 from mcp_refcache._cli import screen
 from mcp_refcache._cli.checks import Finding
+from mcp_refcache._cli.entries import Store
 from mcp_refcache._cli.errors import CliError
-from mcp_refcache._cli.store import Store, now
 from mcp_refcache.backends.base import CacheEntry
 from mcp_refcache.permissions import AccessPolicy, Permission
 
@@ -78,7 +79,7 @@ def _private(path: Path, most: int) -> Finding:
 
 def _entries(store: Store, refs: list[str]) -> Iterator[Finding]:
     problems: Counter[str] = Counter()
-    originals, future, moment = 0, 0, now()
+    originals, future, moment = 0, 0, time.time()
     for ref in screen.tracked(refs, "reading"):
         stored = store.read(ref)
         if stored is None:  # expired meanwhile
@@ -116,7 +117,9 @@ def _trial(store: Store) -> Iterator[Finding]:
     value = {"text": "a trial of mcp-refcache doctor", "number": 1}
     # nobody but the store's owner may even look at it
     policy = AccessPolicy(user_permissions=Permission.NONE, agent_permissions=Permission.NONE)
-    entry = CacheEntry(value, "public", policy, created_at=now(), expires_at=now() + _TRIAL_SECONDS)
+    entry = CacheEntry(
+        value, "public", policy, created_at=time.time(), expires_at=time.time() + _TRIAL_SECONDS
+    )
     try:
         store.backend.set(ref_id, entry)
         read = store.backend.get(ref_id)
@@ -142,7 +145,7 @@ def _file_clock(store: Store) -> Iterator[Finding]:
         return
     files = [file for file in (store.path, Path(f"{store.path}-wal")) if file.exists()]
     # just written: its time is the clock of the file system, on a network that of another machine
-    skew = abs(max(file.stat().st_mtime for file in files) - now())
+    skew = abs(max(file.stat().st_mtime for file in files) - time.time())
     if skew > _SKEW_SECONDS:
         yield Finding(
             "clocks", "warning", f"the file's clock differs from this machine's by {skew:.0f} s: see NTP"
