@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from mcp_refcache._caller import aread_caller, read_caller
-from mcp_refcache._docs import caching_docs, document
+from mcp_refcache._docs import describe
 from mcp_refcache._flight import Flight
 from mcp_refcache._options import Options
 from mcp_refcache._plan import Plan, Request
@@ -94,7 +94,7 @@ def _async_wrapper(plan: Plan, function: Callable[..., Any]) -> Callable[..., Aw
         return await plan.off_loop(ref_id, plan.produced, request, result, ref_id)
 
     async def call(*args: Any, **kwargs: Any) -> Any:
-        request = plan.prepare(args, kwargs, await aread_caller())
+        request = plan.prepare(args, kwargs, await aread_caller(plan.cache))
         for _ in range(_ATTEMPTS):
             ref_id = plan.find(request)
             if ref_id is None:
@@ -161,5 +161,8 @@ def _dress(wrapper: Any, function: Any, plan: Plan) -> Any:
     wrapper.__qualname__ = getattr(function, "__qualname__", plan.name)
     described = function if is_plain else plain_function(function)
     unit = "characters" if plan.cache.preview_config.size_mode == SizeMode.CHARACTER else "tokens"
-    wrapper.__doc__ = document(described.__doc__, caching_docs(plan.options.max_size, unit))
+    options = plan.options
+    wrapper.__doc__ = describe(described.__doc__, options.max_size, unit, options.docs)
+    if options.docs == "full" and wrapper.__doc__:
+        plan.cache._full_docs.add(wrapper.__doc__.strip())
     return wrapper

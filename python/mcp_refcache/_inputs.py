@@ -3,14 +3,16 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from mcp_refcache import _core
+from mcp_refcache import _compat, _core
 from mcp_refcache._accept_refs import Pending
+from mcp_refcache._made import DEAD_REFERENCE, not_usable
 from mcp_refcache.access.actor import resolve_actor
 from mcp_refcache.context_integration import derive_actor_from_context
 
 if TYPE_CHECKING:
     from mcp_refcache._caller import Caller
     from mcp_refcache._options import Options
+    from mcp_refcache.access.actor import Actor
     from mcp_refcache.cache import RefCache
 
 Resolve = Callable[[Any], Any]
@@ -50,6 +52,18 @@ class Inputs:
             KeyError: If a reference is missing or not for this caller.
             ValidationError: If a value does not fit the type of its parameter.
         """
+        try:
+            return self._resolve(args, kwargs, caller)
+        except KeyError as error:
+            dead = DEAD_REFERENCE.match(str(error.args[0])) if error.args else None
+            if dead is None or not caller.in_context:
+                raise
+            message = not_usable(self._cache, dead[1], caller.actor)
+        raise _compat.telling(KeyError)(message)
+
+    def _resolve(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], caller: "Caller"
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         untouched = self._untouched
         if untouched:
             names = (*self._names, *[""] * len(args))  # what is beyond the names belongs to *args
@@ -75,14 +89,7 @@ class Inputs:
     def _resolver(self, caller: "Caller") -> Resolve:
         cache, options = self._cache, self._options
         if options.actor == "agent":
-
-            def use(ref_id: str) -> Any:
-                # the server's own use on behalf of the caller: READ or EXECUTE
-                return cache._core.resolve(ref_id, actor=caller.actor, use=True)
-
-            def follow(ref_id: str) -> Any:
-                # a stored value may be anybody's text: what it points at needs the caller's own READ
-                return cache._core.resolve(ref_id, actor=caller.actor)
+            use, follow = _as_caller(cache, caller.actor)
         else:
             actor = (
                 derive_actor_from_context(caller.values, default_actor=options.actor)
@@ -102,3 +109,25 @@ class Inputs:
             return _core.resolve_refs(value, use, inner, cache._knows, True)[0]
 
         return resolve
+
+
+def resolve_for(cache: "RefCache", value: Any, actor: "Actor") -> Any:
+    """Put values in the place of references, as a server does for its caller.
+
+    Raises:
+        KeyError: If a reference is missing or not for this caller.
+    """
+    use, follow = _as_caller(cache, actor)
+    return _core.resolve_refs(value, use, follow, cache._knows, True)[0]
+
+
+def _as_caller(cache: "RefCache", actor: "Actor") -> tuple[Resolve, Resolve]:
+    def use(ref_id: str) -> Any:
+        # the server's own use on behalf of the caller: READ or EXECUTE
+        return cache._core.resolve(ref_id, actor=actor, use=True)
+
+    def follow(ref_id: str) -> Any:
+        # a stored value may be anybody's text: what it points at needs the caller's own READ
+        return cache._core.resolve(ref_id, actor=actor)
+
+    return use, follow

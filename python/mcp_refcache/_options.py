@@ -36,6 +36,8 @@ class Options:
     accept_refs: bool = True
     key: Callable[..., Any] | None = None
     shared: bool = False
+    on_missing: Literal["isolate", "error", "fallback"] = "isolate"
+    docs: Literal["short", "none", "full"] | None = None
 
     def __post_init__(self) -> None:
         if self.max_size is not None:
@@ -47,6 +49,10 @@ class Options:
             raise TypeError(f"key must be a function of the tool's arguments, not {type(self.key).__name__}")
         if self.resolve_refs not in (True, False, "shallow"):
             raise ValueError(f"resolve_refs must be True, False or 'shallow', not {self.resolve_refs!r}")
+        if self.on_missing not in ("isolate", "error", "fallback"):
+            raise ValueError(f"on_missing must be 'isolate', 'error' or 'fallback', not {self.on_missing!r}")
+        if self.docs not in (None, "short", "none", "full"):
+            raise ValueError(f"docs must be 'short', 'none', 'full' or None, not {self.docs!r}")
         _check_member("async_response_format", self.async_response_format, AsyncResponseFormat)
         if self.preview_type is not None:
             _check_member("preview_type", self.preview_type, PreviewStrategy)

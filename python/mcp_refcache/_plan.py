@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from mcp_refcache import _core
 from mcp_refcache._accept_refs import widen
+from mcp_refcache._caller import lacking_names
 from mcp_refcache._flight import Flight, flights_of
 from mcp_refcache._identity import Identity
 from mcp_refcache._inputs import Inputs
 from mcp_refcache._keys import Arguments, identify
+from mcp_refcache._missing import Receiver, closed_policy, refusal
 from mcp_refcache._results import answer_without_store, as_json, is_protocol_result, is_unfinished
 from mcp_refcache._signatures import hints_of, injected_names, name_of, owner_name, signature_of
 from mcp_refcache.context_integration import build_context_scoped_policy, expand_template
 from mcp_refcache.models import AsyncResponseFormat, PreviewStrategy
+from mcp_refcache.permissions import Permission
 
 if TYPE_CHECKING:
     from mcp_refcache._caller import Caller
@@ -43,9 +46,10 @@ class Request:
         key: The cache key; None if nobody is to find the result by its call.
         namespace: Where the result goes.
         policy: Who may do what with it; None = as the cache says.
+        lacks: The id that the caller would need to find the result again; None if it has all.
     """
 
-    __slots__ = ("args", "caller", "key", "kwargs", "namespace", "policy")
+    __slots__ = ("args", "caller", "key", "kwargs", "lacks", "namespace", "policy")
 
     def __init__(
         self,
@@ -61,6 +65,7 @@ class Request:
         self.namespace = namespace
         self.policy = policy
         self.key: str | None = None
+        self.lacks: str | None = None
 
 
 class Plan:
@@ -109,8 +114,12 @@ class Plan:
         Raises:
             KeyError: If a reference is missing or not for this caller.
             ValidationError: If a referenced value does not fit the type of its parameter.
+            PermissionError: If the caller lacks an id that must not be missing.
         """
         options = self.options
+        lacking = lacking_names(self._placeholders, caller.values) if self._placeholders else []
+        if lacking and options.on_missing == "error":
+            raise refusal(self.name, lacking)
         if _FORMAT in kwargs and not self._has_format:
             self._check_format(kwargs.pop(_FORMAT))
         if options.resolve_refs:
@@ -122,7 +131,9 @@ class Plan:
             return request
         if options.is_scoped:
             self._scope(request)
-        if self._is_reusable(caller):
+        if lacking and caller.in_context and options.on_missing == "isolate":
+            self._isolate(request, lacking[0])
+        elif self._is_reusable(caller):
             policy = request.policy
             identity = Identity.from_values(caller.values) if self._is_personal else None
             owner = (policy.owner, policy.bound_session) if policy is not None else None
@@ -146,12 +157,21 @@ class Plan:
                 base, values, options.owner_template, options.session_scoped
             )
 
+    def _isolate(self, request: Request, lacking: str) -> None:
+        # the bucket of those without a name must not hand the results of one to another
+        self._warn_once(
+            "results of %s are kept for nobody and not reused: the context has no %s", self.name, lacking
+        )
+        request.lacks = lacking
+        policy = request.policy or self.cache._policy_of(request.namespace)
+        may_read = self.cache._permission_checker.has_permission(
+            policy, Permission.READ, request.caller.actor, "public"
+        )
+        if may_read:  # once, as it made it
+            request.caller = request.caller._replace(actor=Receiver())
+        request.policy = closed_policy(policy)
+
     def _is_reusable(self, caller: "Caller") -> bool:
-        lacking = [name for name in self._placeholders if name not in caller.values]
-        if caller.in_context and lacking:
-            # the bucket of those without a name must not hand the results of one to another
-            self._warn_once("results of %s are not reused: the context has no %s", self.name, lacking[0])
-            return False
         if self._is_personal and not (caller.values.get("user_id") or caller.values.get("session_id")):
             self._warn_once(
                 "results of %s are not reused: it has an injected parameter, and its caller neither a user "
@@ -202,7 +222,14 @@ class Plan:
         # what the context scoped was found with this caller's own ids: it is the caller's as if just made
         is_own = self.options.is_scoped
         answer = self.cache._answer(ref_id, actor=request.caller.actor, producer=is_own)
+        if answer is not None:
+            self._note(request, ref_id)
         return _sendable(answer, request)
+
+    def _note(self, request: Request, ref_id: str) -> None:
+        if request.caller.in_context:
+            policy = request.policy or self.cache._policy_of(request.namespace)
+            self.cache._made.note(ref_id, self.name, request.namespace, policy, request.caller.actor)
 
     def board(self, request: Request, *, may_block: bool) -> tuple[Flight | None, bool]:
         """Join an equal call that is running, or lead one; see `Flights.board`."""
@@ -225,7 +252,7 @@ class Plan:
             )
             return None
         try:
-            return self.cache._put(
+            ref_id = self.cache._put(
                 request.key or uuid.uuid4().hex,
                 result,
                 namespace=request.namespace,
@@ -236,6 +263,8 @@ class Plan:
                 max_size=options.max_size or None,
                 preview_type=self._preview_type,
             )
+            self._note(request, ref_id)
+            return ref_id
         except Exception as error:
             logger.warning("a result of %s could not be stored: %s", self.name, type(error).__name__)
             return None
@@ -259,6 +288,11 @@ class Plan:
                 policy=request.policy,
                 namespace=request.namespace,
                 max_size=self.options.max_size,
+            )
+        if request.lacks is not None and "message" in answer:
+            answer["message"] = (
+                f"This is all that can be shown: the request has no {request.lacks}, so the result is kept for "
+                "nobody. Call again, with arguments that give a smaller result."
             )
         return _sendable(answer, request)
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from mcp_refcache import _core
 from mcp_refcache._cached import Options, decorate
-from mcp_refcache._identity import Identity
-from mcp_refcache.access.actor import ActorLike, DefaultActor, resolve_actor
+from mcp_refcache._caller import read_caller
+from mcp_refcache._made import Ledger
+from mcp_refcache.access.actor import ActorLike, resolve_actor
 from mcp_refcache.access.checker import DefaultPermissionChecker
 from mcp_refcache.access.namespace import Namespace
 from mcp_refcache.backends.memory import MemoryBackend
 from mcp_refcache.context import TiktokenAdapter, TokenMeasurer, get_default_measurer
-from mcp_refcache.context_integration import get_context_values, try_get_fastmcp_context
+from mcp_refcache.context_integration import try_get_fastmcp_context  # noqa: F401 -- replaced here by tests
 from mcp_refcache.models import CacheReference, CacheResponse, PreviewConfig, PreviewStrategy, SizeMode
 from mcp_refcache.permissions import AccessPolicy
 from mcp_refcache.preview import PaginateGenerator, SampleGenerator, get_default_generator
@@ -35,7 +37,6 @@ NEVER: Final = _core.Never()
 Ttl = float | _core.Never | None
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-_ANONYMOUS_AGENT: Final = DefaultActor.agent()
 _BACKEND_METHODS: Final = ("get", "set", "delete", "exists", "clear", "keys")
 
 
@@ -65,6 +66,9 @@ class RefCache:
             `"read"`, for servers whose tools hand resolved values to the agent.
         trusted_caches: Names of other caches whose references are recognised in arguments.
         copy_values: False shares stored objects with callers in memory: faster, but changes to them show.
+        identity: Says who makes a request: a function of the FastMCP context, async or not, that answers an
+            `Identity`, a mapping of template names (`{"user_id": ...}`), or None if it does not know.
+            None = middleware (`use_identity`), the access token and the state of the context say it.
 
     Raises:
         TypeError: For a backend without the six methods, and for `preview_length` beside `preview_config`.
@@ -92,6 +96,7 @@ class RefCache:
         resolve_requires: Literal["execute", "read"] = "execute",
         trusted_caches: Iterable[str] = (),
         copy_values: bool = True,
+        identity: Callable[[Any], Any] | None = None,
     ) -> None:
         if resolve_requires not in ("execute", "read"):
             raise ValueError(f"resolve_requires must be 'execute' or 'read', not {resolve_requires!r}")
@@ -101,7 +106,12 @@ class RefCache:
         _check_part("measurer", measurer, "measure")
         _check_part("preview_generator", preview_generator, "generate")
         _check_part("permission_checker", permission_checker, "check")
+        if identity is not None and not callable(identity):
+            raise TypeError(f"identity must be a function of the context, not {type(identity).__name__}")
         self.name = name
+        self.identity = identity
+        self._made = Ledger()
+        self._full_docs: set[str] = set()
         self._backend = _make_backend(backend, max_size)
         self._task_backend = task_backend
         self._tokenizer = tokenizer
@@ -112,6 +122,8 @@ class RefCache:
         self._checker_object = (
             permission_checker if permission_checker is not None else DefaultPermissionChecker()
         )
+        declared = [_declaration(item) for item in _names("namespaces", namespaces or ())]
+        self._namespace_policies = [(pattern, policy) for pattern, _, policy in declared if policy is not None]
         self._core = _core.Cache(
             name,
             backend=self._backend,
@@ -121,7 +133,7 @@ class RefCache:
             preview_config=self._preview_config,
             measurer=self._measurer_object,
             checker=self._checker_object,
-            namespaces=[_declaration(item) for item in _names("namespaces", namespaces or ())],
+            namespaces=declared,
             rules=[(pattern, ttl, None) for pattern, ttl in (namespace_ttls or {}).items()],
             trusted=_names("trusted_caches", trusted_caches),
             copy_values=copy_values,
@@ -352,6 +364,8 @@ class RefCache:
         accept_refs: bool = True,
         key: Callable[..., Any] | None = None,
         shared: bool = False,
+        on_missing: Literal["isolate", "error", "fallback"] = "isolate",
+        docs: Literal["short", "none", "full"] | None = None,
     ) -> Callable[[Function], Function]:
         """Cache a tool's results: the caller gets a dict with a reference and the value or a preview.
 
@@ -372,6 +386,11 @@ class RefCache:
             accept_refs: Whether strictly typed parameters take references, too.
             key: Makes the cache key from the bound arguments.
             shared: Whether a tool with injected parameters (a `Context`) has one result for all callers.
+            on_missing: What happens if the request lacks an id that a template or `session_scoped` needs:
+                `"isolate"` runs the tool and keeps the result for nobody, `"error"` refuses to run it,
+                `"fallback"` puts it under `DEFAULT_FALLBACKS`, where everybody without that id finds it.
+            docs: What the docstring says of references: `"full"`, one `"short"` sentence, or `"none"`. None =
+                full, and short in the lists of servers with `install`.
 
         Raises:
             TypeError: If it is put above `@mcp.tool`, or the policy or TTL is none.
@@ -400,17 +419,71 @@ class RefCache:
                 accept_refs=accept_refs,
                 key=key,
                 shared=shared,
+                on_missing=on_missing,
+                docs=docs,
             ),
+        )
+
+    def install(
+        self,
+        mcp: Any,
+        *,
+        tools: bool = True,
+        resources: bool = True,
+        prompt: bool = True,
+        instructions: bool = True,
+        admin: Callable[..., Any] | None = None,
+        identity: Callable[[Any], Any] | None = None,
+    ) -> list[str]:
+        """Give a FastMCP server what its model needs to work with references; several caches may share one.
+
+        Tools decorated with `cached` are listed with one sentence in place of the whole explanation, which
+        stands in the server's instructions.
+
+        Args:
+            mcp: The server.
+            tools: Add `get_cached_result` and `list_cached_results` (of the caller's own).
+            resources: Add the resource template `refcache://{cache}/{id}{?page,page_size}`.
+            prompt: Add the guide for people who want the model to know all.
+            instructions: Add one sentence to the server's instructions.
+            admin: Says who is an admin; adds the admin tools. None = no such tools.
+            identity: Says who makes a request; see `RefCache`. None = as the cache says.
+
+        Returns:
+            The names of the registered tools.
+
+        Example:
+            ```python
+            mcp = FastMCP("calculator")
+            cache.install(mcp)
+            ```
+        """
+        from mcp_refcache.fastmcp.install import install  # needs FastMCP
+
+        if identity is not None:
+            self.identity = identity
+        return install(
+            self,
+            mcp,
+            tools=tools,
+            resources=resources,
+            prompt=prompt,
+            instructions=instructions,
+            admin=admin,
         )
 
     # -- for the decorator and the tools --------------------------------------------------------
 
     def _caller(self) -> Actor:
-        """The current caller in the agent role, from the FastMCP context if there is one."""
-        context = try_get_fastmcp_context()
-        if context is None:
-            return _ANONYMOUS_AGENT
-        return Identity.from_values(get_context_values(context)).actor()
+        """The current caller in the agent role, from the request if there is one."""
+        return read_caller(self).actor
+
+    def _policy_of(self, namespace: str) -> AccessPolicy:
+        """Who may do what in a namespace where nothing else is said."""
+        for pattern, policy in self._namespace_policies:
+            if fnmatchcase(namespace, pattern):
+                return policy
+        return self._default_policy
 
     def _knows(self, text: str) -> bool:
         """Whether a text is a reference that this cache may follow."""

@@ -214,6 +214,17 @@ class Delegate(BaseModel):
         )
 
 
+class Person(DefaultActor):
+    """A user who reads in person, with an organisation.
+
+    Args:
+        org_id: The organisation.
+    """
+
+    actor_type: ActorType = ActorType.USER
+    org_id: str | None = None
+
+
 ActorLike: TypeAlias = Actor | Literal["user", "agent"]
 """An actor, or the literal for an anonymous one."""
 

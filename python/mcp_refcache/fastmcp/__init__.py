@@ -1,5 +1,6 @@
 """Texts and tools for FastMCP servers; importable without FastMCP."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from mcp_refcache.fastmcp.instructions import (
@@ -13,9 +14,13 @@ from mcp_refcache.fastmcp.instructions import (
 )
 
 if TYPE_CHECKING:
+    from mcp_refcache._identity import Identity, use_identity
     from mcp_refcache.fastmcp.cache_tools import register_cache_tools
+    from mcp_refcache.fastmcp.middleware import RefCacheMiddleware
 
 __all__ = [
+    "Identity",
+    "RefCacheMiddleware",
     "cache_guide_prompt",
     "cache_instructions",
     "cached_tool_description",
@@ -23,16 +28,25 @@ __all__ = [
     "get_full_cache_guide",
     "register_cache_tools",
     "retrieval_guidance_snippet",
+    "use_identity",
     "with_cache_docs",
 ]
 
+#: Loaded when they are first used: the texts are wanted without FastMCP and the cache behind the tools.
+_HOMES = {
+    "Identity": "mcp_refcache._identity",
+    "RefCacheMiddleware": "mcp_refcache.fastmcp.middleware",
+    "register_cache_tools": "mcp_refcache.fastmcp.cache_tools",
+    "use_identity": "mcp_refcache._identity",
+}
+
 
 def __getattr__(name: str) -> object:
-    if name == "register_cache_tools":  # the texts are wanted without the cache behind the tools
-        from mcp_refcache.fastmcp.cache_tools import register_cache_tools
-
-        return register_cache_tools
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:

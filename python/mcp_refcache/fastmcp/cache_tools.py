@@ -1,13 +1,15 @@
-"""The tool that reads results by reference, for the model of a FastMCP server."""
+"""The tools that read results by reference, for the model of a FastMCP server."""
 
 import asyncio
-import time
 from typing import TYPE_CHECKING, Annotated, Any, Final
+
+from weakref import WeakKeyDictionary
 
 from pydantic import Field
 
-from mcp_refcache import _core
+from mcp_refcache import _compat, _core
 from mcp_refcache._caller import aread_caller
+from mcp_refcache._made import expires_in, not_found, own_results
 from mcp_refcache._results import as_json
 from mcp_refcache.models import CacheResponse, SizeMode
 
@@ -15,21 +17,13 @@ if TYPE_CHECKING:
     from mcp_refcache.access.actor import Actor
     from mcp_refcache.cache import RefCache
 
-__all__ = ["register_cache_tools"]
+__all__ = ["register_cache_tools", "register_list_tool"]
 
 #: The most of a value that is handed out at once: well below where clients cut or divert answers.
 _FULL_LIMIT_TOKENS: Final = 20_000
 _CHARACTERS_PER_TOKEN: Final = 4
 
-#: One answer for whatever cannot be read, so that nobody learns what exists.
-_NOT_FOUND: Final = (
-    "ref_not_found: no result that you may read has this ref_id. It is unknown, has expired or is not yours. "
-    "Call the tool that made it again; if you may use the result without seeing it, pass the ref_id to "
-    "another tool."
-)
-
-_ANNOTATIONS: Final = {
-    "title": "Read cached result",
+_HINTS: Final = {
     "readOnlyHint": True,
     "destructiveHint": False,
     "idempotentHint": True,
@@ -38,12 +32,15 @@ _ANNOTATIONS: Final = {
 
 # the pattern only tells the model: a text of another form gets the same answer as an unknown reference
 _RefId = Annotated[str, Field(json_schema_extra={"pattern": "^[a-zA-Z][a-zA-Z0-9_-]*:[a-f0-9]{8,}$"})]
-_Page = Annotated[int | None, Field(ge=1, description="page to read, from 1")]
-_PageSize = Annotated[int | None, Field(ge=1, le=1000, description="items on a page; of a text, characters")]
+_Page = Annotated[int | None, Field(ge=1)]
+_PageSize = Annotated[int | None, Field(ge=1, le=1000, description="items, or characters of a text")]
+
+#: The caches that the tools of a server read from, by name.
+_caches_of: WeakKeyDictionary[Any, "dict[str, RefCache]"] = WeakKeyDictionary()
 
 
 def register_cache_tools(mcp: Any, cache: "RefCache", *, full_limit: int | None = None) -> list[str]:
-    """Give the model of a server the tool `get_cached_result`.
+    """Give the model of a server the tool `get_cached_result`; a second cache joins the first one's.
 
     It reads as the current caller, and answers with the fields of `CacheResponse`, then `has_more` and
     `expires_in_s` (seconds, None = never). With `full=True` it answers `{ref_id, value, is_complete}`; for a
@@ -67,34 +64,110 @@ def register_cache_tools(mcp: Any, cache: "RefCache", *, full_limit: int | None 
     if full_limit is not None and full_limit < 1:
         raise ValueError(f"full_limit must be 1 or greater, not {full_limit}")
 
+    # the tools promise no type of results: a schema that says "an object" is not worth its tokens
+    caches = caches_of(mcp)
+    is_first = not caches
+    caches[cache.name] = cache
+    if not is_first:
+        return ["get_cached_result"]
+
     async def get_cached_result(
         ref_id: _RefId,
         page: _Page = None,
         page_size: _PageSize = None,
         max_size: Annotated[int | None, Field(ge=1, description="size of the preview")] = None,
-        full: Annotated[bool, Field(description="the whole value")] = False,
-    ) -> dict[str, Any]:
+        full: bool = False,
+    ) -> Any:
         """Read a stored result: one page, a larger preview, or (full=true) all of it.
 
         To give the data to another tool, pass its ref_id as the argument instead of reading it.
-        Unknown or expired ref_id: call the tool that made it again.
         """
-        reader = (await aread_caller()).actor
-        limit = _limit(cache, full_limit)
-        size = None if max_size is None else min(max_size, limit)
-        options = {"page": page, "page_size": page_size, "max_size": size}
-        read = _read_full if full else _read
         try:
-            if not _core.is_ref_id(ref_id):
-                raise KeyError(ref_id)
-            # large values are measured and cut: not on the event loop
-            return await asyncio.to_thread(read, cache, ref_id, reader, options, limit)
-        except (KeyError, PermissionError):
-            error = _tool_error()
-        raise error(_NOT_FOUND)
+            return await read_result(
+                cache_for(mcp, ref_id),
+                ref_id,
+                page=page,
+                page_size=page_size,
+                max_size=max_size,
+                full=full,
+                full_limit=full_limit,
+            )
+        except LookupError as error:
+            message = str(error.args[0])
+        raise _compat.tool_error()(message)
 
-    mcp.tool(get_cached_result, name="get_cached_result", annotations=_ANNOTATIONS)
+    hints = {"title": "Read cached result", **_HINTS}
+    mcp.tool(get_cached_result, name="get_cached_result", annotations=hints)
     return ["get_cached_result"]
+
+
+def register_list_tool(mcp: Any, cache: "RefCache") -> list[str]:
+    """Give the model of a server the tool `list_cached_results`: what the caller was given, the latest first.
+
+    Args:
+        mcp: A FastMCP server.
+        cache: The cache whose results are listed, beside those of caches that joined before.
+
+    Returns:
+        The names of the registered tools.
+    """
+
+    async def list_cached_results(limit: Annotated[int, Field(ge=1, le=100)] = 20) -> Any:
+        """List your stored results, latest first."""
+        results: list[dict[str, Any]] = []
+        for each in caches_of(mcp).values():
+            reader = (await aread_caller(each)).actor
+            results += await asyncio.to_thread(own_results, each, reader, limit)
+        results.sort(key=lambda result: result["age_s"])
+        return {"results": results[:limit]}
+
+    caches_of(mcp)[cache.name] = cache
+    mcp.tool(list_cached_results, name="list_cached_results", annotations=_HINTS)
+    return ["list_cached_results"]
+
+
+def caches_of(mcp: Any) -> "dict[str, RefCache]":
+    """Return the caches that a server's tools read from, by name."""
+    return _caches_of.setdefault(mcp, {})
+
+
+def cache_for(mcp: Any, ref_id: str) -> "RefCache":
+    """Return the cache of a server to ask for a reference: the one it names, else the first."""
+    caches = caches_of(mcp)
+    return caches.get(ref_id.partition(":")[0]) or next(iter(caches.values()))
+
+
+async def read_result(
+    cache: "RefCache",
+    ref_id: str,
+    *,
+    page: int | None = None,
+    page_size: int | None = None,
+    max_size: int | None = None,
+    full: bool = False,
+    full_limit: int | None = None,
+) -> dict[str, Any]:
+    """Read a result as the current caller.
+
+    Returns:
+        What `get_cached_result` answers.
+
+    Raises:
+        LookupError: If it cannot be read, whatever the reason; the text is for the model.
+    """
+    reader = (await aread_caller(cache)).actor
+    limit = _limit(cache, full_limit)
+    size = None if max_size is None else min(max_size, limit)
+    options = {"page": page, "page_size": page_size, "max_size": size}
+    read = _read_full if full else _read
+    try:
+        if not _core.is_ref_id(ref_id):
+            raise KeyError(ref_id)
+        # large values are measured and cut: not on the event loop
+        return await asyncio.to_thread(read, cache, ref_id, reader, options, limit)
+    except (KeyError, PermissionError):
+        message = not_found(cache, ref_id, reader)
+    raise LookupError(message)
 
 
 def _limit(cache: "RefCache", full_limit: int | None) -> int:
@@ -114,7 +187,7 @@ def _read(
         answer["has_more"] = response.preview_size != response.original_size
     else:
         answer["has_more"] = response.page < (response.total_pages or 0)
-    answer["expires_in_s"] = _expires_in(cache, ref_id)
+    answer["expires_in_s"] = expires_in(cache, ref_id)
     return answer
 
 
@@ -130,16 +203,3 @@ def _read_full(
         f"it in pages (page=1, page_size=...), or pass ref_id='{ref_id}' to another tool."
     )
     return {**preview, "is_complete": False, "message": message}
-
-
-def _expires_in(cache: "RefCache", ref_id: str) -> int | None:
-    expires_at = cache._core.expires_at(ref_id)
-    return None if expires_at is None else max(0, round(expires_at - time.time()))
-
-
-def _tool_error() -> type[Exception]:
-    try:
-        from fastmcp.exceptions import ToolError
-    except ImportError:  # another framework's server
-        return LookupError
-    return ToolError

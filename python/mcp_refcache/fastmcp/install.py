@@ -1,0 +1,105 @@
+"""`RefCache.install`: what a server needs of a cache, in one line."""
+
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakKeyDictionary
+
+from fastmcp.server.middleware import Middleware
+
+from mcp_refcache import _compat
+from mcp_refcache._caller import aread_caller
+from mcp_refcache._docs import shorten
+from mcp_refcache.fastmcp.cache_tools import register_cache_tools, register_list_tool
+from mcp_refcache.fastmcp.instructions import cache_guide_prompt
+from mcp_refcache.fastmcp.resources import register_cache_resources
+from mcp_refcache.fastmcp.results import carries_reference
+
+if TYPE_CHECKING:
+    from mcp_refcache.cache import RefCache
+
+__all__ = ["INSTRUCTION", "InstallMiddleware", "install"]
+
+#: What a model is told once for all tools of a server.
+INSTRUCTION: Final = (
+    "Large results come as {ref_id, preview}: read more with get_cached_result, or pass the ref_id as an "
+    "argument to another tool."
+)
+
+#: The parts that a server has already got.
+_installed: WeakKeyDictionary[Any, set[str]] = WeakKeyDictionary()
+
+
+def install(
+    cache: "RefCache",
+    mcp: Any,
+    *,
+    tools: bool,
+    resources: bool,
+    prompt: bool,
+    instructions: bool,
+    admin: Callable[..., Any] | None,
+) -> list[str]:
+    """Do what `RefCache.install` says."""
+    has = _installed.setdefault(mcp, set())
+    names: list[str] = []
+
+    def is_new(part: str) -> bool:
+        new = part not in has
+        has.add(part)
+        return new
+
+    if is_new(f"cache {cache.name}"):
+        mcp.add_middleware(InstallMiddleware(cache))
+    if tools:
+        names += register_cache_tools(mcp, cache)
+        names += register_list_tool(mcp, cache) if is_new("list") else ["list_cached_results"]
+    if resources:
+        register_cache_resources(mcp, cache, is_new=is_new("resources"))
+    if prompt and is_new("prompt"):
+        mcp.prompt(cache_guide_prompt)
+    if instructions and is_new("instructions"):
+        mcp.instructions = f"{mcp.instructions}\n\n{INSTRUCTION}" if mcp.instructions else INSTRUCTION
+    if admin is not None:
+        admin_tools = import_module("mcp_refcache.fastmcp.admin_tools")
+        names += admin_tools.register_admin_tools(mcp, cache, admin_check=admin)
+    return names
+
+
+class InstallMiddleware(Middleware):
+    """Reads who calls, once per request, and lists decorated tools with short descriptions.
+
+    Args:
+        cache: The cache whose tools these are.
+    """
+
+    def __init__(self, cache: "RefCache") -> None:
+        self._cache = cache
+        self._readers = frozenset({"get_cached_result", "list_cached_results"})
+
+    async def on_call_tool(self, context: Any, call_next: Callable[[Any], Any]) -> Any:
+        """Read who calls, for code that cannot wait for it."""
+        result = await self._identified(context, call_next)
+        name = context.message.name
+        if name in self._readers or carries_reference(result, self._cache):
+            _compat.stop_response_caching(context.fastmcp_context.fastmcp, name)
+        return result
+
+    async def _identified(self, context: Any, call_next: Callable[[Any], Any]) -> Any:
+        await aread_caller(self._cache)
+        return await call_next(context)
+
+    on_read_resource = _identified
+    on_get_prompt = _identified
+
+    async def on_list_tools(self, context: Any, call_next: Callable[[Any], Any]) -> Sequence[Any]:
+        """Say in one sentence what the docstrings of decorated tools say in six lines."""
+        tools: Sequence[Any] = await call_next(context)
+        return [self._shortened(tool) for tool in tools]
+
+    def _shortened(self, tool: Any) -> Any:
+        description: str | None = tool.description
+        if not description or description.strip() in self._cache._full_docs:
+            return tool
+        short = shorten(description)
+        return tool if short == description else tool.model_copy(update={"description": short})

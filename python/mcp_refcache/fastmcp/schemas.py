@@ -1,0 +1,85 @@
+"""JSON Schemas of tools that take references: which parameters hold structures, and how they are widened."""
+
+from collections.abc import Mapping
+from typing import Any, Final, cast
+
+from mcp_refcache._accept_refs import REF_ID_SCHEMA
+
+__all__ = ["fits", "takes_reference_itself", "widen_parameters"]
+
+Schema = Mapping[str, Any]
+
+_STRUCTURES: Final = frozenset({"array", "object"})
+_ANYTHING: Final = frozenset({"any"})
+
+
+def widen_parameters(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Let the parameters that hold structures take references, the real type first.
+
+    Args:
+        parameters: The input schema of a tool.
+
+    Returns:
+        A new schema; the same one if nothing is to be widened.
+    """
+    properties = cast("Mapping[str, Schema]", parameters.get("properties", {}))
+    widened = {
+        name: _widen(schema)
+        for name, schema in properties.items()
+        if not takes_reference_itself(name, schema) and _is_strict_structure(schema, parameters)
+    }
+    return {**parameters, "properties": {**properties, **widened}} if widened else parameters
+
+
+def takes_reference_itself(name: str, schema: Schema) -> bool:
+    """Tell a parameter that is about a reference, such as that of `get_cached_result`."""
+    return name in ("ref_id", "ref_ids") or schema.get("pattern") == REF_ID_SCHEMA["pattern"]
+
+
+def fits(value: object, schema: Schema, parameters: Schema) -> bool:
+    """Tell whether a structure has the kind that a parameter wants; what is no plain structure may."""
+    kinds = _kinds(schema, parameters)
+    if not kinds <= {*_STRUCTURES, "null"}:
+        return True
+    if isinstance(value, dict):
+        return "object" in kinds
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return "array" in kinds
+    return not isinstance(value, (str, int, float, bytes))
+
+
+def _is_strict_structure(schema: Schema, parameters: Schema) -> bool:
+    kinds = _kinds(schema, parameters)
+    return bool(kinds & _STRUCTURES) and not kinds & {"string", "any"}
+
+
+def _widen(schema: Schema) -> dict[str, Any]:
+    real = dict(schema)
+    outer = {name: real.pop(name) for name in ("title", "description", "default") if name in real}
+    options = real["anyOf"] if real.keys() == {"anyOf"} else [real]
+    return {"anyOf": [*options, dict(REF_ID_SCHEMA)], **outer}
+
+
+def _kinds(schema: Schema, root: Schema, depth: int = 0) -> frozenset[str]:
+    """The JSON types that a schema admits; `any` where that cannot be told."""
+    if depth > 8:  # a schema that contains itself
+        return _ANYTHING
+    if "$ref" in schema:
+        return _kinds(_target(str(schema["$ref"]), root), root, depth + 1)
+    if "type" in schema:
+        kind = schema["type"]
+        return frozenset([kind] if isinstance(kind, str) else cast("list[str]", kind))
+    for name in ("anyOf", "oneOf"):
+        if name in schema:
+            options = cast("list[Schema]", schema[name])
+            return frozenset().union(*(_kinds(option, root, depth + 1) for option in options))
+    if "allOf" in schema and len(schema["allOf"]) == 1:
+        return _kinds(schema["allOf"][0], root, depth + 1)
+    return _ANYTHING
+
+
+def _target(reference: str, root: Schema) -> Schema:
+    found: Any = root
+    for part in reference.removeprefix("#/").split("/"):
+        found = cast("Schema", found).get(part, {}) if isinstance(found, Mapping) else {}
+    return found
