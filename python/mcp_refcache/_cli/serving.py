@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
+import os
 import warnings
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
@@ -31,7 +33,10 @@ async def serve(servers: Sequence[Server], limits: Limits, *, http: Mapping[str,
     # who asks, of several clients, could not be told
     questions = sessions.ALL_QUESTIONS if http is None else frozenset[str]()
     upstreams = [Upstream(server, questions=questions) for server in servers]
-    proxy = build(upstreams, make_cache(limits), limits)
+    cache = make_cache(limits)
+    if http is None:
+        cache.identity = local_user
+    proxy = build(upstreams, cache, limits)
     warnings.simplefilter("ignore")  # they are for those who write servers; this is the log of a client
     try:
         if http is None:
@@ -59,6 +64,7 @@ def build(upstreams: Sequence[Upstream], cache: RefCache, limits: Limits) -> Fas
     proxy: FastMCP[Any] = FastMCP(upstreams[0].name if is_single else "mcp-refcache")
     for upstream in upstreams:
         child = sessions.proxy_of(upstream.client, upstream.name)
+        child.add_middleware(Revival(upstream))
         sessions.mount(proxy, child, None if is_single else upstream.name)
     proxy.add_middleware(Introduction(upstreams))
     proxy.add_middleware(
@@ -68,6 +74,29 @@ def build(upstreams: Sequence[Upstream], cache: RefCache, limits: Limits) -> Fas
     )
     cache.install(proxy, prompt=False)
     return proxy
+
+
+def local_user(context: object) -> dict[str, str]:
+    """Say who uses a proxy on this machine: results in a store are theirs, and outlive the proxy."""
+    try:
+        return {"user_id": getpass.getuser()}
+    except (KeyError, OSError):  # a container without names
+        return {"user_id": f"uid-{os.getuid()}"}
+
+
+class Revival(Middleware):
+    """Lets a server that is gone be started or reached anew; the call that met it so fails, as it may have acted."""
+
+    def __init__(self, upstream: Upstream) -> None:
+        self._upstream = upstream
+
+    async def on_request(self, context: MiddlewareContext[Any], call_next: CallNext[Any, Any]) -> Any:
+        """Look after the server when a request fails."""
+        try:
+            return await call_next(context)
+        except Exception:
+            await self._upstream.check()
+            raise
 
 
 class Introduction(Middleware):

@@ -58,7 +58,13 @@ def open_client(transport: Any, *, mode: str, questions: frozenset[str]) -> Any:
 
 
 def for_one_request(session: Any) -> Any:
-    """Return a connected client's twin that reports progress to the current request alone."""
+    """Return a connected client's twin that reports progress to the current request alone.
+
+    Questions of the server come through the session itself; they go to whoever called last.
+    """
+    stash = getattr(_proxies(), "_stash_proxy_request_context", None)
+    if stash is not None:
+        stash(session, get_context())
     twin = session.new()
     twin._session_state = session._session_state
     return twin
@@ -73,11 +79,17 @@ def instructions_of(session: Any) -> str | None:
 
 def proxy_of(client_factory: Any, name: str) -> FastMCP[Any]:
     """Make a server that hands everything on to a client's server."""
-    proxies = import_module("fastmcp.server.providers.proxy" if _HAS_MODES else "fastmcp.server.proxy")
-    return proxies.FastMCPProxy(client_factory=client_factory, name=name)
+    return _proxies().FastMCPProxy(client_factory=client_factory, name=name)
 
 
 def mount(server: FastMCP[Any], child: FastMCP[Any], prefix: str | None) -> None:
     """Put a server into another, its tools as `prefix_tool`."""
     key = "namespace" if "namespace" in inspect.signature(server.mount).parameters else "prefix"
     cast("Any", server).mount(child, **{key: prefix})
+
+
+def _proxies() -> Any:
+    try:
+        return import_module("fastmcp.server.providers.proxy")
+    except ImportError:  # FastMCP 2
+        return import_module("fastmcp.server.proxy")

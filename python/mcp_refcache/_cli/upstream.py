@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
+from contextlib import suppress
 from typing import Any
 
 from fastmcp.client import transports
 
 from mcp_refcache._cli import sessions
 from mcp_refcache._cli.servers import Server
+
+_CHECK_SECONDS = 5.0
 
 
 class Upstream:
@@ -49,6 +52,19 @@ class Upstream:
             RuntimeError: If the server does not start or answer.
         """
         return sessions.instructions_of(await self._session(mode, questions))
+
+    async def check(self) -> None:
+        """Give up sessions whose server is gone; the next request starts or reaches it anew."""
+        for mode, session in list(self._sessions.items()):
+            try:
+                await asyncio.wait_for(session.list_tools(), _CHECK_SECONDS)
+            except (TimeoutError, asyncio.TimeoutError):  # busy; two classes in Python 3.10
+                pass
+            except Exception:
+                if self._sessions.get(mode) is session:
+                    del self._sessions[mode]
+                with suppress(Exception):
+                    await session.close()
 
     async def close(self) -> None:
         """Leave the server."""

@@ -6,6 +6,7 @@ import logging
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from fastmcp.server.middleware import Middleware
@@ -46,8 +47,8 @@ class RefCacheMiddleware(Middleware):
             nobody can guess.
         max_tokens: The most tokens of a result that is passed on. None = the preview limit of the cache, in
             its unit.
-        tools: The names of the tools to handle. None = all.
-        exclude: The names of tools to leave alone.
+        tools: The tools to handle, as names or patterns (`git_*`). None = all.
+        exclude: The tools to leave alone, likewise.
 
     Example:
         ```python
@@ -78,7 +79,7 @@ class RefCacheMiddleware(Middleware):
         self._exclude = _READERS.union(exclude)
 
     def _handles(self, name: str) -> bool:
-        return name not in self._exclude and (self._tools is None or name in self._tools)
+        return not _is_among(name, self._exclude) and (self._tools is None or _is_among(name, self._tools))
 
     async def on_list_tools(self, context: Any, call_next: CallNext) -> Sequence[Any]:
         """Say that structures may come as references, and promise no schema of results."""
@@ -145,7 +146,9 @@ class RefCacheMiddleware(Middleware):
 
     async def _call(self, context: Any, call_next: CallNext, arguments: dict[str, Any]) -> Any:
         """Call with resolved arguments, and keep them out of complaints about arguments."""
-        holders = [name for name, value in arguments.items() if _core.contains_refs(value, self._cache._knows)]
+        holders = [
+            name for name, value in arguments.items() if _core.contains_refs(value, self._cache._knows)
+        ]
         try:
             result = await call_next(context)
         except Exception as error:
@@ -165,9 +168,7 @@ class RefCacheMiddleware(Middleware):
             return result
         try:
             ref_id = await asyncio.to_thread(self._store, name, parts.value, caller)
-            answer = await asyncio.to_thread(
-                self._cache._answer, ref_id, actor=caller.actor, producer=True
-            )
+            answer = await asyncio.to_thread(self._cache._answer, ref_id, actor=caller.actor, producer=True)
         except Exception as error:
             # the whole result is better than none
             logger.warning("a result of %s could not be stored: %s", name, type(error).__name__)
@@ -211,6 +212,10 @@ class RefCacheMiddleware(Middleware):
         )
         cache._made.note(ref_id, name, namespace, cache._policy_of(namespace), caller.actor)
         return ref_id
+
+
+def _is_among(name: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def _is_complaint(text: str, error: Exception | None = None) -> bool:
