@@ -219,22 +219,31 @@ def test_clear_removes_single_references(cache: RefCache, run) -> None:
 
 
 def test_export_and_import_move_entries_with_their_policies(
-    cache: RefCache, run, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    cache: RefCache, run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     needs("RefCache.export", hasattr(RefCache, "export"))
     file = tmp_path / "entries.jsonl"
-    assert run("export", str(file))[0] == 0
+    assert run("export", str(file))[0] == 2  # which of the two caches?
+    code, out, _ = run("export", str(file), "--cache", "calc", "--json")
+    assert (code, json.loads(out)["entries"]) == (0, 3)
     assert file.stat().st_mode & 0o777 == 0o600
-    assert run("export", str(file))[0] == 1  # not over an existing file
+    assert run("export", str(file), "--cache", "calc")[0] == 1  # not over an existing file
+    ref = ref_of(cache, "salaries", "user:alice")
+    policy = cache._backend.get(ref).policy
     monkeypatch.setenv("JSON_STORE", str(tmp_path / "second.json"))
     assert main(["import", str(file), "--store", "json_file_backend:from_environment"]) == 0
-    second = RefCache("calc", backend=JsonFileBackend(tmp_path / "second.json"))
-    ref = ref_of(cache, "salaries", "user:alice")
-    entry = second._backend.get(ref)
+    entry = JsonFileBackend(tmp_path / "second.json").get(ref)
     assert entry is not None
-    assert entry.value == {"alice": SECRET}
-    assert entry.policy == cache._backend.get(ref).policy
-    assert len(second._backend.keys()) == 4
+    assert (entry.value, entry.policy) == ({"alice": SECRET}, policy)
+
+
+def test_import_refuses_a_file_that_is_no_export(run, tmp_path: Path) -> None:
+    file = tmp_path / "other.jsonl"
+    file.write_text('{"some": "thing"}\n')
+    code, _, err = run("import", str(file))
+    assert code == 1
+    assert "no export" in err
+    assert run("import", str(tmp_path / "none.jsonl"))[0] == 1
 
 
 def test_doctor_finds_a_healthy_store_healthy(cache: RefCache, run) -> None:

@@ -47,9 +47,14 @@ def server(name: str) -> str:
 Connect = Callable[..., AbstractAsyncContextManager[Client]]
 
 
-@pytest.fixture(params=["auto", "legacy"])
+#: A process for each client, proxy and server takes its time: both eras where they differ.
+in_both_eras = pytest.mark.parametrize("connect", ["auto", "legacy"], indirect=True)
+
+
+@pytest.fixture
 def connect(request: pytest.FixtureRequest, tmp_path: Path) -> Connect:
-    """Connects a client to a program, in either era of the protocol."""
+    """Connects a client to a program, in the later era of the protocol unless asked for the other."""
+    mode = getattr(request, "param", "auto")
 
     @asynccontextmanager
     async def connect(
@@ -61,7 +66,7 @@ def connect(request: pytest.FixtureRequest, tmp_path: Path) -> Connect:
             transport = StdioTransport(
                 program, arguments, env=environment, cwd=str(HERE), keep_alive=False, log_file=errors
             )
-            options.setdefault("mode", request.param)
+            options.setdefault("mode", mode)
             async with Client(transport, timeout=60, **options) as client:
                 yield client
 
@@ -133,6 +138,7 @@ def answer(result: Any) -> dict[str, Any]:
     return said
 
 
+@in_both_eras
 async def test_small_results_pass_as_they_are(connect: Connect, files: list[str], folder: Path) -> None:
     calls = [
         ("read_text_file", {"path": str(folder / "small.txt")}),
@@ -143,6 +149,7 @@ async def test_small_results_pass_as_they_are(connect: Connect, files: list[str]
             assert wire(await call(proxied, tool, **arguments)) == wire(await call(direct, tool, **arguments))
 
 
+@in_both_eras
 async def test_a_large_result_comes_as_a_reference_in_both_channels(
     connect: Connect, files: list[str], folder: Path
 ) -> None:
@@ -174,6 +181,7 @@ async def test_the_whole_value_can_be_read_at_once(connect: Connect, files: list
     assert said == {"ref_id": ref, "value": "\n".join(LINES[:500]), "is_complete": True}
 
 
+@in_both_eras
 async def test_errors_pass(connect: Connect, files: list[str]) -> None:
     async with connect(files) as direct, connect(proxy("--", *files)) as proxied:
         expected = wire(await call(direct, "read_text_file", path="/etc/passwd"))
@@ -190,6 +198,7 @@ async def test_images_and_other_content_pass(connect: Connect, everything: list[
             assert wire(await call(proxied, tool)) == wire(await call(direct, tool))
 
 
+@in_both_eras
 async def test_tools_are_listed_with_references_where_they_take_structures(
     connect: Connect, files: list[str]
 ) -> None:
@@ -210,6 +219,7 @@ def schema(tool: Any) -> dict[str, Any]:
     return getattr(tool, "input_schema", None) or tool.inputSchema
 
 
+@in_both_eras
 async def test_a_reference_of_one_server_is_the_argument_of_another(
     connect: Connect, files: list[str], folder: Path, repository: Path, tmp_path: Path
 ) -> None:
@@ -275,6 +285,7 @@ async def test_a_reference_that_is_gone_says_what_to_do(
     assert not (folder / "x").exists()
 
 
+@in_both_eras
 async def test_results_in_a_store_outlive_the_proxy(
     connect: Connect, files: list[str], folder: Path, store: JsonFileBackend
 ) -> None:
@@ -293,6 +304,7 @@ async def test_tools_can_be_chosen_and_left_out(connect: Connect, files: list[st
             assert result.content[0].text == "\n".join(LINES)
 
 
+@in_both_eras
 async def test_the_servers_own_instructions_are_handed_on(connect: Connect, everything: list[str]) -> None:
     async with connect(everything) as direct, connect(proxy("--", *everything)) as proxied:
         assert direct.instructions
@@ -300,6 +312,7 @@ async def test_the_servers_own_instructions_are_handed_on(connect: Connect, ever
         assert "get_cached_result" in proxied.instructions
 
 
+@in_both_eras
 async def test_the_server_keeps_its_state_between_calls(connect: Connect, everything: list[str]) -> None:
     async with connect(proxy("--", *everything)) as client:
         said = [(await call(client, "toggle-simulated-logging")).content[0].text for _ in range(2)]
@@ -315,6 +328,7 @@ async def test_the_server_gets_the_environment_of_the_proxy(connect: Connect, ev
         assert json.loads(text)["API_KEY_OF_TEST"] == "k"
 
 
+@in_both_eras
 async def test_progress_reaches_the_call_that_it_is_about(connect: Connect, everything: list[str]) -> None:
     async with connect(proxy("--", *everything)) as client:
 

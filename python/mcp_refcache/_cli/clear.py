@@ -35,7 +35,7 @@ def run(options: Namespace) -> int:
     if is_filtered:
         refs = [stored.ref_id for stored in store.entries(options)]
     else:
-        refs = options.refs or store.keys()
+        refs = options.refs or store.refs()
     if not options.dry_run and refs and not options.yes:
         _ask(f"Remove {len(refs)} entries from {store.location}?")
     removed = 0

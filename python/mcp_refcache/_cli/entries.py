@@ -97,7 +97,7 @@ class Store:
         self.backend = backend
         self.path = path
 
-    def keys(self) -> list[str]:
+    def refs(self) -> list[str]:
         """Return the references of all live entries.
 
         Raises:
@@ -121,7 +121,7 @@ class Store:
 
         An entry that cannot be read is chosen by its reference alone.
         """
-        refs = [ref for ref in self.keys() if options.cache in (None, ref.partition(":")[0])]
+        refs = [ref for ref in self.refs() if options.cache in (None, ref.partition(":")[0])]
         for ref in screen.tracked(refs, "reading"):
             stored = self.read(ref)
             if stored is not None and _is_chosen(stored, options):

@@ -29,7 +29,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> int:
     """Show one entry."""
     store = open_store(options)
-    store.keys()  # tells a store that is down from an entry that is not readable
+    store.refs()  # tells a store that is down from an entry that is not readable
     stored = store.read(options.ref_id)
     if stored is None:
         raise CliError(

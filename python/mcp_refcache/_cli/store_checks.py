@@ -32,7 +32,7 @@ def store_findings(store: Store, *, may_write: bool) -> Iterator[Finding]:
     if store.path is not None:
         yield from _file(store.path)
     try:
-        refs = store.keys()
+        refs = store.refs()
     except CliError as error:
         yield Finding("store", "failed", f"{error}. Is it running, and are address and password right?")
         return

@@ -9,7 +9,7 @@ from typing import Any
 
 from fastmcp.client import transports
 
-from mcp_refcache._cli import sessions
+from mcp_refcache._cli import screen, sessions
 from mcp_refcache._cli.servers import Server
 
 _CHECK_SECONDS = 5.0
@@ -78,7 +78,12 @@ class Upstream:
                 session = sessions.open_client(
                     self._transport(), mode=mode, questions=self._questions & questions
                 )
-                await session.__aenter__()  # left in `close`
+                try:
+                    await session.__aenter__()  # left in `close`
+                except Exception as error:
+                    # the client is told little of it, and shows this as the log of its server
+                    screen.note(f"mcp-refcache: {self.name} does not start or answer: {error}")
+                    raise
                 self._sessions[mode] = session
             return session
 
