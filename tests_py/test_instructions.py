@@ -196,7 +196,7 @@ class TestExports:
     def test_all_is_sorted_and_importable(self):
         assert fastmcp.__all__ == sorted(fastmcp.__all__)
         assert set(fastmcp.__all__) <= set(dir(fastmcp))
-        for name in set(fastmcp.__all__) - {"register_cache_tools"}:
+        for name in set(fastmcp.__all__) - set(fastmcp._HOMES):
             assert getattr(fastmcp, name) is getattr(instructions, name)
 
     def test_registration_is_loaded_when_it_is_asked_for(self):

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from mcp_refcache._core import VERSION as __version__  # noqa: N811 -- a constant under Python's own name
 
 if TYPE_CHECKING:
+    from mcp_refcache._identity import Identity, use_identity
+    from mcp_refcache._ref import Ref, TakesRef
     from mcp_refcache.access.actor import Actor, ActorLike, ActorType, DefaultActor, resolve_actor
     from mcp_refcache.access.checker import DefaultPermissionChecker, PermissionChecker, PermissionDenied
     from mcp_refcache.access.namespace import (
@@ -96,6 +98,7 @@ __all__ = [
     "DefaultNamespaceResolver",
     "DefaultPermissionChecker",
     "HuggingFaceAdapter",
+    "Identity",
     "MemoryBackend",
     "NEVER",
     "Namespace",
@@ -114,6 +117,7 @@ __all__ = [
     "PreviewGenerator",
     "PreviewResult",
     "PreviewStrategy",
+    "Ref",
     "RefCache",
     "RefResolver",
     "ResolutionResult",
@@ -122,6 +126,7 @@ __all__ = [
     "SizeMeasurer",
     "SizeMode",
     "SummaryGenerator",
+    "TakesRef",
     "TaskInfo",
     "TaskProgress",
     "TaskStatus",
@@ -143,9 +148,12 @@ __all__ = [
     "resolve_kwargs",
     "resolve_refs",
     "try_get_fastmcp_context",
+    "use_identity",
 ]
 
 _NAMES = {
+    "._identity": "Identity use_identity",
+    "._ref": "Ref TakesRef",
     ".access.actor": "Actor ActorLike ActorType DefaultActor resolve_actor",
     ".access.checker": "DefaultPermissionChecker PermissionChecker PermissionDenied",
     ".access.namespace": "DefaultNamespaceResolver Namespace NamespaceInfo NamespaceResolver",
@@ -176,7 +184,7 @@ _NAMES = {
     ),
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
-_MODULES = {module.split(".")[1] for module in _NAMES}
+_MODULES = {module.split(".")[1] for module in _NAMES if not module.startswith("._")}
 
 
 def __getattr__(name: str) -> object:

@@ -8,6 +8,7 @@ checked against the real type. Nothing of a value is ever part of an error, only
 import collections.abc
 import enum
 import inspect
+import types
 import typing
 from collections.abc import Callable
 from typing import Annotated, Any, Final, cast
@@ -15,17 +16,11 @@ from typing import Annotated, Any, Final, cast
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
+from pydantic_core import CoreSchema, InitErrorDetails, core_schema
 
 from mcp_refcache import _core
+from mcp_refcache._ref import TakesRef, offer_reference, resolved_already, unfit
 from mcp_refcache._signatures import union_members
-
-#: The form of references in JSON Schema.
-REF_ID_SCHEMA: Final = {
-    "type": "string",
-    "pattern": "^[a-zA-Z][a-zA-Z0-9_-]*:[a-f0-9]{8,}$",
-    "description": "ref_id of a stored result to use as this argument",
-}
 
 #: Collections in Python's eyes, single values for callers.
 _SCALARS: Final = (str, bytes, bytearray, enum.Enum)
@@ -38,12 +33,16 @@ class AcceptRef:
         name: The name of the parameter.
         hint: Its type.
         knows: Tells references that can be followed from other text of the same form.
+        trust: Whether resolved values are taken as they are.
     """
 
-    def __init__(self, name: str, hint: Any, knows: Callable[[str], bool]) -> None:
+    def __init__(
+        self, name: str, hint: Any, knows: Callable[[str], bool], *, trust: bool = False
+    ) -> None:
         self._name = name
         self._hint = hint
         self._knows = knows
+        self._trust = trust
         self._adapter: TypeAdapter[Any] | None = None
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -54,10 +53,7 @@ class AcceptRef:
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         """Offer the real type first: its complaints are the ones that help."""
-        real = dict(handler(schema))
-        outer = {name: real.pop(name) for name in ("title", "description") if name in real}
-        options = real["anyOf"] if real.keys() == {"anyOf"} else [real]
-        return {"anyOf": [*options, dict(REF_ID_SCHEMA)], **outer}
+        return offer_reference(handler(schema))
 
     def _pass_references(self, value: Any, validate: Callable[[Any], Any]) -> Any:
         return Pending(value, self) if _core.contains_refs(value, self._knows) else validate(value)
@@ -75,17 +71,15 @@ class AcceptRef:
         Raises:
             ValidationError: If it does not fit; shows what was sent, nothing of the value.
         """
+        if self._trust:
+            return value
         if self._adapter is None:
             self._adapter = TypeAdapter(self._hint)
         try:
-            return self._adapter.validate_python(value)
+            with resolved_already():
+                return self._adapter.validate_python(value)
         except ValidationError as error:
-            problems = error.errors(include_url=False, include_context=False, include_input=False)
-        # the places of the problems would tell keys of the value
-        kinds = ", ".join(sorted({problem["type"] for problem in problems})[:3])
-        problem = PydanticCustomError(
-            "reference_type", "the referenced value does not fit this parameter ({kinds})", {"kinds": kinds}
-        )
+            problem = unfit(error)
         details = InitErrorDetails(type=problem, loc=(self._name,), input=given)
         raise ValidationError.from_exception_data("arguments", [details])
 
@@ -108,6 +102,8 @@ def widen(
     hints: dict[str, Any],
     injected: frozenset[str],
     knows: Callable[[str], bool],
+    *,
+    only_marked: bool = False,
 ) -> dict[str, Any]:
     """Let the parameters that hold structures take references.
 
@@ -119,6 +115,7 @@ def widen(
         hints: Its evaluated annotations.
         injected: Parameters that no caller fills in.
         knows: Tells references that can be followed from other text of the same form.
+        only_marked: Whether only those change that are marked with `Ref`.
 
     Returns:
         New annotations, of those parameters that change.
@@ -127,15 +124,27 @@ def widen(
     for name, parameter in signature.parameters.items():
         hint = hints.get(name, Any)
         is_variable = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
-        if is_variable or name in injected or not _holds_structure(hint):
+        marker = _marker(hint)
+        takes_refs = marker is not None or (not only_marked and _holds_structure(hint))
+        if is_variable or name in injected or not takes_refs:
             continue
         if isinstance(parameter.default, FieldInfo):
             # `data: list[int] = Field(min_length=1)`: the limits hold for referenced values, too
             checked: Any = Annotated[hint, parameter.default]
         else:
             checked = hint
-        widened[name] = Annotated[hint, AcceptRef(name, checked, knows)]
+        widened[name] = Annotated[hint, AcceptRef(name, checked, knows, trust=marker is not None and marker.trust)]
     return widened
+
+
+def _marker(hint: Any) -> TakesRef | None:
+    """The mark of a type, or of a member of a union."""
+    marks = [extra for extra in getattr(hint, "__metadata__", ()) if isinstance(extra, TakesRef)]
+    if marks or not typing.get_args(hint):
+        return marks[0] if marks else None
+    if typing.get_origin(hint) in (Annotated, typing.Union, types.UnionType):
+        return next((mark for mark in map(_marker, typing.get_args(hint)) if mark is not None), None)
+    return None
 
 
 def _holds_structure(hint: Any) -> bool:

@@ -48,8 +48,10 @@ class Caller(NamedTuple):
 
 _NOBODY: Final = Caller(DefaultActor.agent(), {}, False)
 
-#: What was read in this request: of which context, for which cache, and the caller.
-_read_before: ContextVar[tuple[Any, "RefCache", Caller] | None] = ContextVar("mcp_refcache_caller", default=None)
+#: What was awaited in this request: of which context, for which cache; its state, and what `identity` said.
+_awaited: ContextVar[tuple[Any, "RefCache", dict[str, str], Any] | None] = ContextVar(
+    "mcp_refcache_awaited", default=None
+)
 
 
 def read_caller(cache: "RefCache", *, wants_values: bool = True) -> Caller:
@@ -65,13 +67,13 @@ def read_caller(cache: "RefCache", *, wants_values: bool = True) -> Caller:
     if not wants_values:
         # a subclass may say in its own way who calls
         return Caller(cache._caller(), {}, True)
-    known = _known_of(context, cache)
-    if known is not None and _is_on_loop():
-        return known
-    said = _ask(cache, context)
+    state, said = get_context_values(context), _ask(cache, context)
+    awaited = _awaited_in(context, cache) if _is_on_loop() else None
+    if awaited is not None:
+        state = {**awaited[0], **state}
     if inspect.isawaitable(said):
-        said = _await_in_worker_thread(said)
-    return _conclude(context, get_context_values(context), said)
+        said = _await_in_worker_thread(said) if awaited is None else _instead(awaited[1], of=said)
+    return _conclude(context, state, said)
 
 
 async def aread_caller(cache: "RefCache") -> Caller:
@@ -79,12 +81,11 @@ async def aread_caller(cache: "RefCache") -> Caller:
     context = _context()
     if context is None and used_identity() is None:
         return _NOBODY
-    said = _ask(cache, context)
-    caller = _conclude(
-        context, await aget_context_values(context), await said if inspect.isawaitable(said) else said
-    )
-    _read_before.set((context, cache, caller))
-    return caller
+    state, said = await aget_context_values(context), _ask(cache, context)
+    if inspect.isawaitable(said):
+        said = await said
+    _awaited.set((context, cache, state, said))
+    return _conclude(context, state, said)
 
 
 def _ask(cache: "RefCache", context: Any | None) -> Any:
@@ -147,11 +148,17 @@ def _texts(values: Mapping[str, object]) -> dict[str, str]:
     return {name: str(value) for name, value in values.items() if isinstance(value, (str, int)) and value != ""}
 
 
-def _known_of(context: Any | None, cache: "RefCache") -> Caller | None:
-    known = _read_before.get()
-    if known is None or known[1] is not cache or not _is_same_request(context, known[0]):
+def _awaited_in(context: Any | None, cache: "RefCache") -> tuple[dict[str, str], Any] | None:
+    awaited = _awaited.get()
+    if awaited is None or awaited[1] is not cache or not _is_same_request(context, awaited[0]):
         return None
-    return known[2]
+    return awaited[2:]
+
+
+def _instead(answer: Any, *, of: Any) -> Any:
+    if inspect.iscoroutine(of):
+        of.close()  # spares the "never awaited" warning
+    return answer
 
 
 def _is_same_request(context: Any | None, other: Any | None) -> bool:

@@ -85,7 +85,7 @@ def telling(kind: type[Exception]) -> type[Exception]:
         return kind
     if kind not in _telling:
         # a KeyError writes its text as a repr
-        _telling[kind] = type(kind.__name__, (kind, tool_error()), {"__str__": Exception.__str__})
+        _telling[kind] = type(kind.__name__, (tool_error(), kind), {"__str__": Exception.__str__})
     return _telling[kind]
 
 

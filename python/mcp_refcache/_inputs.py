@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from mcp_refcache import _compat, _core
 from mcp_refcache._accept_refs import Pending
 from mcp_refcache._made import DEAD_REFERENCE, not_usable
@@ -50,7 +52,8 @@ class Inputs:
 
         Raises:
             KeyError: If a reference is missing or not for this caller.
-            ValidationError: If a value does not fit the type of its parameter.
+            ValidationError: If a value does not fit the type of its parameter; a ValueError with the same text
+                in a request.
         """
         try:
             return self._resolve(args, kwargs, caller)
@@ -58,8 +61,13 @@ class Inputs:
             dead = DEAD_REFERENCE.match(str(error.args[0])) if error.args else None
             if dead is None or not caller.in_context:
                 raise
-            message = not_usable(self._cache, dead[1], caller.actor)
-        raise _compat.telling(KeyError)(message)
+            telling, message = _compat.telling(KeyError), not_usable(self._cache, dead[1], caller.actor)
+        except ValidationError as error:
+            if not caller.in_context:
+                raise
+            # some versions of FastMCP take it for a bad request and keep its text to themselves
+            telling, message = _compat.telling(ValueError), str(error)
+        raise telling(message)
 
     def _resolve(
         self, args: tuple[Any, ...], kwargs: dict[str, Any], caller: "Caller"

@@ -6,7 +6,8 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,6 +27,20 @@ DEAD_REFERENCE: Final = re.compile(r"Invalid or inaccessible reference: (\S+)\Z"
 
 #: Whom results are counted to: `("user", "alice")`.
 Holder = tuple[str, str]
+
+
+#: The tool that the client called, by the name that it knows.
+_called: ContextVar[str | None] = ContextVar("mcp_refcache_called", default=None)
+
+
+@contextmanager
+def called_as(name: str) -> Iterator[None]:
+    """Say which tool was called; of servers one behind the other the first one's name is the client's."""
+    before = _called.set(_called.get() or name)
+    try:
+        yield
+    finally:
+        _called.reset(before)
 
 
 @dataclass(slots=True)
@@ -56,8 +71,8 @@ class Ledger:
         self._tools: set[str] = set()
 
     def note(self, ref_id: str, tool: str, namespace: str, policy: "AccessPolicy", actor: Any) -> None:
-        """Remember that a tool answered this actor with a reference."""
-        holder = holder_of(actor)
+        """Remember that a tool, if no other name is known, answered this actor with a reference."""
+        holder, tool = holder_of(actor), _called.get() or tool
         with self._lock:
             made = self._made.get(ref_id)
             if made is None:

@@ -10,6 +10,7 @@ from mcp_refcache import _core
 from mcp_refcache._cached import Options, decorate
 from mcp_refcache._caller import read_caller
 from mcp_refcache._made import Ledger
+from mcp_refcache._ref import enlist
 from mcp_refcache.access.actor import ActorLike, resolve_actor
 from mcp_refcache.access.checker import DefaultPermissionChecker
 from mcp_refcache.access.namespace import Namespace
@@ -141,6 +142,7 @@ class RefCache:
             max_entries=max_size,
         )
         self.default_namespace = default_namespace
+        enlist(self)
         self._preview_generator = (
             preview_generator
             if preview_generator is not None

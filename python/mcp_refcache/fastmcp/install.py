@@ -10,6 +10,7 @@ from fastmcp.server.middleware import Middleware
 from mcp_refcache import _compat
 from mcp_refcache._caller import aread_caller
 from mcp_refcache._docs import shorten
+from mcp_refcache._made import called_as
 from mcp_refcache.fastmcp.cache_tools import register_cache_tools, register_list_tool
 from mcp_refcache.fastmcp.instructions import cache_guide_prompt
 from mcp_refcache.fastmcp.resources import register_cache_resources
@@ -79,8 +80,9 @@ class InstallMiddleware(Middleware):
 
     async def on_call_tool(self, context: Any, call_next: Callable[[Any], Any]) -> Any:
         """Read who calls, for code that cannot wait for it."""
-        result = await self._identified(context, call_next)
         name = context.message.name
+        with called_as(name):
+            result = await self._identified(context, call_next)
         if name in self._readers or carries_reference(result, self._cache):
             _compat.stop_response_caching(context.fastmcp_context.fastmcp, name)
         return result

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
-from mcp_refcache._accept_refs import REF_ID_SCHEMA
+from mcp_refcache._ref import REF_ID_SCHEMA, offer_reference
 
 __all__ = ["fits", "takes_reference_itself", "widen_parameters"]
 
@@ -24,7 +24,7 @@ def widen_parameters(parameters: dict[str, Any]) -> dict[str, Any]:
     """
     properties = cast("Mapping[str, Schema]", parameters.get("properties", {}))
     widened = {
-        name: _widen(schema)
+        name: offer_reference(dict(schema))
         for name, schema in properties.items()
         if not takes_reference_itself(name, schema) and _is_strict_structure(schema, parameters)
     }
@@ -51,13 +51,6 @@ def fits(value: object, schema: Schema, parameters: Schema) -> bool:
 def _is_strict_structure(schema: Schema, parameters: Schema) -> bool:
     kinds = _kinds(schema, parameters)
     return bool(kinds & _STRUCTURES) and not kinds & {"string", "any"}
-
-
-def _widen(schema: Schema) -> dict[str, Any]:
-    real = dict(schema)
-    outer = {name: real.pop(name) for name in ("title", "description", "default") if name in real}
-    options = real["anyOf"] if real.keys() == {"anyOf"} else [real]
-    return {"anyOf": [*options, dict(REF_ID_SCHEMA)], **outer}
 
 
 def _kinds(schema: Schema, root: Schema, depth: int = 0) -> frozenset[str]:

@@ -1,0 +1,215 @@
+"""`RefCache.install`: what one line gives a server, and what it costs."""
+
+import importlib
+import json
+
+import pytest
+
+from mcp_refcache import Namespace, PreviewConfig, RefCache, TiktokenAdapter
+from mcp_refcache.fastmcp.install import INSTRUCTION
+
+fastmcp = importlib.import_module("fastmcp")
+TOKENS = TiktokenAdapter()
+
+
+@pytest.fixture
+def cache():
+    return RefCache(name="c", preview_config=PreviewConfig(max_size=50))
+
+
+@pytest.fixture
+def mcp(cache):
+    mcp = fastmcp.FastMCP("s", instructions="Be kind.")
+    assert cache.install(mcp) == ["get_cached_result", "list_cached_results"]
+    return mcp
+
+
+def tokens(model):
+    return TOKENS.count_tokens(json.dumps(model.model_dump(mode="json", by_alias=True, exclude_none=True)))
+
+
+async def offered(mcp):
+    """What a client sees: tools, resource templates, prompts and instructions."""
+    async with fastmcp.Client(mcp) as client:
+        tools = {tool.name: tool for tool in await client.list_tools()}
+        templates = await client.list_resource_templates()
+        prompts = await client.list_prompts()
+        first = getattr(client, "initialize_result", None) or client
+        return tools, templates, prompts, first.instructions
+
+
+async def said(client, name, **arguments):
+    result = await client.call_tool(name, arguments, raise_on_error=False)
+    return result.content[0].text if result.is_error else result.structured_content
+
+
+async def test_everything_is_there(mcp):
+    tools, (template,), (prompt,), instructions = await offered(mcp)
+    assert set(tools) == {"get_cached_result", "list_cached_results"}
+    uri = getattr(template, "uri_template", None) or template.uriTemplate
+    assert uri == "refcache://{cache}/{id}{?page,page_size}"
+    assert prompt.name == "cache_guide_prompt"
+    assert instructions == f"Be kind.\n\n{INSTRUCTION}"
+
+
+@pytest.mark.parametrize("part", ["tools", "resources", "prompt", "instructions"])
+async def test_each_part_can_be_left_out(cache, part):
+    mcp = fastmcp.FastMCP("s")
+    names = cache.install(mcp, **{part: False})
+    tools, templates, prompts, instructions = await offered(mcp)
+    assert (names == [], not tools) == ((True, True) if part == "tools" else (False, False))
+    assert bool(templates) is (part != "resources")
+    assert bool(prompts) is (part != "prompt")
+    assert bool(instructions) is (part != "instructions")
+
+
+async def test_it_costs_few_tokens(mcp):
+    tools, *_ = await offered(mcp)
+    assert sum(map(tokens, tools.values())) + TOKENS.count_tokens(INSTRUCTION) <= 500
+
+
+@pytest.mark.parametrize("doc", ["Make rows.", "Make rows.\n\nArgs:\n    n: How many.", None])
+@pytest.mark.parametrize("docs", [None, "short", "none"])
+async def test_a_decorated_tool_costs_few_tokens(cache, mcp, doc, docs):
+    plain = fastmcp.FastMCP("plain")
+
+    def rows(n: int) -> list[int]:
+        return list(range(n))
+
+    rows.__doc__ = doc
+    decorated = cache.cached(docs=docs)(rows)
+    mcp.tool(decorated)
+    plain.tool(rows)
+    if docs is None:
+        assert "get_cached_result(ref_id, full=True)" in decorated.__doc__
+    base, ours = (await offered(plain))[0]["rows"], (await offered(mcp))[0]["rows"]
+    grown = TOKENS.count_tokens(ours.description or "") - TOKENS.count_tokens(base.description or "")
+    assert grown <= (0 if docs == "none" else 30)
+    assert tokens(ours) - tokens(base) <= 60
+
+
+async def test_the_whole_explanation_can_be_asked_for(cache, mcp):
+    @mcp.tool
+    @cache.cached(docs="full")
+    def rows(n: int) -> list[int]:
+        """Make rows."""
+        return list(range(n))
+
+    assert "Full retrieval" in (await offered(mcp))[0]["rows"].description
+    with pytest.raises(ValueError, match="docs"):
+        cache.cached(docs="long")
+
+
+async def test_without_install_docs_decides(cache):
+    mcp = fastmcp.FastMCP("s")
+    for docs in ("short", "none", "full", None):
+
+        def rows(n: int) -> list[int]:
+            """Make rows."""
+            return list(range(n))
+
+        mcp.tool(cache.cached(docs=docs)(rows), name=f"rows_{docs}")
+    tools, *_ = await offered(mcp)
+    assert tools["rows_none"].description == "Make rows."
+    assert tools["rows_short"].description == "Make rows.\n\nLarge results come as a ref_id with a preview."
+    assert "Full retrieval" in tools["rows_full"].description
+    assert "Full retrieval" in tools["rows_None"].description
+
+
+async def test_installing_twice_changes_nothing(cache, mcp):
+    cache.install(mcp)
+    tools, templates, prompts, instructions = await offered(mcp)
+    assert (len(tools), len(templates), len(prompts)) == (2, 1, 1)
+    assert instructions.count(INSTRUCTION) == 1
+
+
+async def test_caches_share_the_tools(cache, mcp):
+    other = RefCache(name="other", preview_config=PreviewConfig(max_size=50))
+    other.install(mcp)
+    for each in (cache, other):
+
+        def rows(n: int) -> list[int]:
+            return list(range(n))
+
+        mcp.tool(each.cached()(rows), name=each.name)
+    assert len((await offered(mcp))[0]) == 4
+    async with fastmcp.Client(mcp) as client:
+        for each in (cache, other):
+            ref = (await said(client, each.name, n=500))["ref_id"]
+            assert (await said(client, "get_cached_result", ref_id=ref))["cache_name"] == each.name
+            (content,) = await client.read_resource(f"refcache://{ref.replace(':', '/')}?page=2&page_size=2")
+            assert json.loads(content.text)["preview"] == [2, 3]
+        assert len((await said(client, "list_cached_results"))["results"]) == 2
+
+
+async def test_resources_are_read_as_the_caller(cache, mcp):
+    async with fastmcp.Client(mcp) as client:
+        mine = cache.set("k", list(range(500))).ref_id
+        (content,) = await client.read_resource(f"refcache://{mine.replace(':', '/')}")
+        assert json.loads(content.text)["total_items"] == 500
+        for ref in (cache.set("a", [1], namespace=Namespace.user("alice")).ref_id, "c:" + "0" * 32):
+            with pytest.raises(Exception, match="ref_not_found"):
+                await client.read_resource(f"refcache://{ref.replace(':', '/')}")
+
+
+async def test_a_dead_reference_names_the_tool_to_call_again(cache, mcp, clock):
+    @mcp.tool
+    @cache.cached(ttl=10)
+    def rows(n: int) -> list[int]:
+        return list(range(n))
+
+    @mcp.tool(name="lines")
+    @cache.cached(ttl=10)
+    def make(n: int) -> list[int]:
+        return list(range(n))
+
+    @mcp.tool
+    @cache.cached()
+    def total(data: list[int]) -> int:
+        return sum(data)
+
+    async with fastmcp.Client(mcp) as client:
+        refs = [(await said(client, name, n=500))["ref_id"] for name in ("rows", "lines")]
+        assert [each["tool"] for each in (await said(client, "list_cached_results"))["results"]]
+        clock.now += 11
+        for name, ref in zip(("rows", "lines"), refs, strict=True):
+            assert f"Call {name} again" in await said(client, "get_cached_result", ref_id=ref)
+            assert f"call {name} again" in await said(client, "total", data=ref)
+        assert (await said(client, "list_cached_results"))["results"] == []
+
+
+async def test_not_yours_and_dead_are_the_same_bytes(cache, mcp, clock):
+    for name in ("rows", "lines"):
+
+        def rows(n: int) -> list[int]:
+            return list(range(n))
+
+        mcp.tool(cache.cached(ttl=10, session_scoped=True)(rows), name=name)
+    async with fastmcp.Client(mcp) as alice, fastmcp.Client(mcp) as bob:
+        dead = (await said(alice, "rows", n=500))["ref_id"]
+        clock.now += 11
+        alive = (await said(alice, "rows", n=500))["ref_id"]
+        texts = {await said(bob, "get_cached_result", ref_id=ref) for ref in (dead, alive, "c:" + "0" * 32)}
+        assert len(texts) == 1
+
+
+async def test_results_from_before_a_restart_are_listed(cache):
+    before = RefCache(name="c", backend=cache._backend, identity=lambda context: {"user_id": "alice"})
+    after = RefCache(name="c", backend=cache._backend, identity=lambda context: {"user_id": user})
+    for each in (before, after):
+        each.server = fastmcp.FastMCP("s")
+        each.install(each.server)
+
+    @before.server.tool
+    @before.cached(namespace_template="user:{user_id}")
+    def rows(n: int) -> list[int]:
+        return list(range(n))
+
+    async with fastmcp.Client(before.server) as client:
+        ref = (await said(client, "rows", n=5))["ref_id"]
+    async with fastmcp.Client(after.server) as client:
+        user = "alice"
+        (result,) = (await said(client, "list_cached_results"))["results"]
+        assert (result["ref_id"], result["tool"]) == (ref, "rows")
+        user = "bob"
+        assert (await said(client, "list_cached_results"))["results"] == []
