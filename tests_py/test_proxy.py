@@ -270,6 +270,35 @@ async def test_what_may_only_be_used_is_used_and_not_shown(
     assert target.read_text() == "the secret"
 
 
+async def test_a_tool_that_repeats_its_input_does_not_show_what_may_only_be_used(
+    connect: Connect, everything: list[str], store: JsonFileBackend
+) -> None:
+    private = AccessPolicy(agent_permissions=Permission.EXECUTE)
+    ref = RefCache("refcache", backend=store).set("secret", "the secret", policy=private).ref_id
+    async with connect(proxy("--store", STORE, "--", *everything)) as client:
+        result = await call(client, "echo", message=ref)
+        said = answer(result)
+        assert "the secret" not in str(wire(result))
+        assert said["preview"] is None
+        assert (await call(client, "get_cached_result", ref_id=said["ref_id"], full=True)).is_error
+        # through two tools, and through an error
+        again = await call(client, "echo", message=said["ref_id"])
+        assert "the secret" not in str(wire(again))
+        failed = await call(client, "get-structured-content", location=ref)
+        assert failed.is_error
+        assert "the secret" not in str(wire(failed))
+    assert store.get(said["ref_id"]).value == "Echo: the secret"
+
+
+async def test_data_is_given_as_json_where_a_server_wants_text(
+    connect: Connect, everything: list[str], store: JsonFileBackend
+) -> None:
+    ref = RefCache("refcache", backend=store).set("data", {"a": [1, 2]}).ref_id
+    async with connect(proxy("--store", STORE, "--", *everything)) as client:
+        result = await call(client, "echo", message=ref)
+        assert result.content[0].text == 'Echo: {"a": [1, 2]}'
+
+
 async def test_a_reference_that_is_gone_says_what_to_do(
     connect: Connect, files: list[str], folder: Path
 ) -> None:

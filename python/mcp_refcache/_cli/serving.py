@@ -39,6 +39,8 @@ async def serve(servers: Sequence[Server], limits: Limits, *, http: Mapping[str,
     proxy = build(upstreams, cache, limits)
     warnings.simplefilter("ignore")  # they are for those who write servers; this is the log of a client
     try:
+        if not sessions.HAS_ERAS:
+            await introduce(proxy, upstreams)
         if http is None:
             await proxy.run_async(transport="stdio", show_banner=False, log_level="WARNING")
         else:
@@ -99,6 +101,11 @@ class Revival(Middleware):
             raise
 
 
+async def introduce(proxy: FastMCP[Any], upstreams: Sequence[Upstream]) -> None:
+    """Do the same before the client speaks, for a FastMCP whose answer to the handshake is out of reach."""
+    proxy.instructions = await _said_by(upstreams, "legacy", sessions.ALL_QUESTIONS, proxy.instructions)
+
+
 class Introduction(Middleware):
     """Puts what the servers say about themselves into what the proxy says."""
 
@@ -120,20 +127,24 @@ class Introduction(Middleware):
         context: MiddlewareContext[Any],
         call_next: CallNext[Any, Any],
     ) -> Any:
-        texts = await asyncio.gather(
-            *(upstream.instructions(mode, questions) for upstream in self._upstreams), return_exceptions=True
-        )
-        failed = [text for text in texts if isinstance(text, BaseException)]
-        if len(failed) == len(texts):
-            raise failed[0]
+        text = await _said_by(self._upstreams, mode, questions, None)
         result = await call_next(context)
         if result is None:  # an older FastMCP, which answers by itself
             return None
-        said = [
-            (one.name, text)
-            for one, text in zip(self._upstreams, texts, strict=True)
-            if isinstance(text, str)
-        ]
-        parts = [text if len(texts) == 1 else f"## {name}\n{text}" for name, text in said]
-        own = [result.instructions] if result.instructions else []
-        return result.model_copy(update={"instructions": "\n\n".join([*parts, *own]) or None})
+        parts = [part for part in (text, result.instructions) if part]
+        return result.model_copy(update={"instructions": "\n\n".join(parts) or None})
+
+
+async def _said_by(
+    upstreams: Sequence[Upstream], mode: str, questions: frozenset[str], own: str | None
+) -> str | None:
+    """What the servers say about themselves, then our own; those that do not start are left out, unless all."""
+    texts = await asyncio.gather(
+        *(upstream.instructions(mode, questions) for upstream in upstreams), return_exceptions=True
+    )
+    failed = [text for text in texts if isinstance(text, BaseException)]
+    if len(failed) == len(texts):
+        raise failed[0]
+    said = [(one.name, text) for one, text in zip(upstreams, texts, strict=True) if isinstance(text, str)]
+    parts = [text if len(upstreams) == 1 else f"## {name}\n{text}" for name, text in said]
+    return "\n\n".join([*parts, *([own] if own else [])]) or None

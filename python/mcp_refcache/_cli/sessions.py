@@ -14,7 +14,8 @@ from fastmcp.server.dependencies import get_context
 #: What a server may ask of a client, and what handles it here.
 _QUESTIONS = {"roots": "roots", "sampling": "sampling_handler", "elicitation": "elicitation_handler"}
 ALL_QUESTIONS = frozenset(_QUESTIONS)
-_HAS_MODES = "mode" in inspect.signature(cast("Any", Client).__init__).parameters
+#: Whether this FastMCP speaks the protocol of 2026 as well.
+HAS_ERAS = "mode" in inspect.signature(cast("Any", Client).__init__).parameters
 
 
 def front_mode() -> str:
@@ -46,10 +47,10 @@ def open_client(transport: Any, *, mode: str, questions: frozenset[str]) -> Any:
         questions: What the server may ask.
     """
     client: Any = import_module(
-        "fastmcp.server.providers.proxy" if _HAS_MODES else "fastmcp.server.proxy"
+        "fastmcp.server.providers.proxy" if HAS_ERAS else "fastmcp.server.proxy"
     ).ProxyClient
     options: dict[str, Any] = {_QUESTIONS[name]: None for name in ALL_QUESTIONS - questions}
-    if _HAS_MODES:
+    if HAS_ERAS:
         options["mode"] = mode
     if "forward_incoming_headers" in inspect.signature(client.__init__).parameters:
         # what a client may show to the proxy is not for every server behind it

@@ -18,9 +18,11 @@ from mcp_refcache._made import DEAD_REFERENCE, not_usable
 from mcp_refcache._results import as_json
 from mcp_refcache.context import SizeMeasurer, TiktokenAdapter, TokenMeasurer
 from mcp_refcache.context_integration import expand_template
+from mcp_refcache.fastmcp.confinement import WITHHELD, confining_policy
 from mcp_refcache.fastmcp.results import carries_reference, join, split
-from mcp_refcache.fastmcp.schemas import fits, takes_reference_itself, widen_parameters
+from mcp_refcache.fastmcp.schemas import as_text, fits, takes_reference_itself, wants_text, widen_parameters
 from mcp_refcache.models import SizeMode
+from mcp_refcache.permissions import AccessPolicy
 
 if TYPE_CHECKING:
     from mcp_refcache.cache import RefCache
@@ -103,6 +105,9 @@ class RefCacheMiddleware(Middleware):
             result = await call_next(context)
         else:
             message = context.message.model_copy(update={"arguments": resolved})
+            policy = await asyncio.to_thread(confining_policy, self._cache, arguments, caller.actor)
+            if policy is not None:
+                return await self._confine(name, context.copy(message=message), call_next, caller, policy)
             result = await self._call(context.copy(message=message), call_next, arguments)
         if not _compat.is_finished(result):
             return result
@@ -129,7 +134,8 @@ class RefCacheMiddleware(Middleware):
             schema = schemas.get(name, {})
             if takes_reference_itself(name, schema):
                 continue
-            changed[name] = await asyncio.to_thread(self._value, arguments[name], caller)
+            value = await asyncio.to_thread(self._value, arguments[name], caller)
+            changed[name] = as_text(value) if wants_text(schema, parameters) else value
             if not fits(changed[name], schema, parameters):
                 raise _compat.tool_error()(_unfit(arguments, [name]))
         return {**arguments, **changed} if changed else arguments
@@ -160,6 +166,23 @@ class RefCacheMiddleware(Middleware):
                 return result
         raise _compat.tool_error()(_unfit(arguments, holders))
 
+    async def _confine(
+        self, name: str, context: Any, call_next: CallNext, caller: Caller, policy: AccessPolicy
+    ) -> Any:
+        """Call with values that the caller may not read, and answer with a reference that it may not read either."""
+        try:
+            result = await call_next(context)
+        except Exception:
+            raise _compat.tool_error()(WITHHELD) from None
+        parts = split(result) if _compat.is_finished(result) else None
+        if parts is None:
+            raise _compat.tool_error()(WITHHELD)
+        ref_id = await asyncio.to_thread(self._store, name, parts.value, caller, policy)
+        answer = await asyncio.to_thread(self._cache._answer, ref_id, actor=caller.actor, producer=True)
+        if answer is None:
+            raise _compat.tool_error()(WITHHELD)
+        return join(answer, parts._replace(others=(), meta=None))
+
     # -- large results --------------------------------------------------------------------------
 
     async def _shrink(self, name: str, result: Any, caller: Caller) -> Any:
@@ -188,7 +211,7 @@ class RefCacheMiddleware(Middleware):
             value = json.loads(text)  # measured as the structure it is, as the cache would
         return measurer.measure(value)
 
-    def _store(self, name: str, value: Any, caller: Caller) -> str:
+    def _store(self, name: str, value: Any, caller: Caller, policy: AccessPolicy | None = None) -> str:
         cache = self._cache
         namespace, is_bound = cache.default_namespace, False
         for key, template in (("user_id", "user:{user_id}"), ("session_id", "session:{session_id}")):
@@ -204,13 +227,13 @@ class RefCacheMiddleware(Middleware):
             value,
             namespace=namespace,
             bound=is_bound,
-            policy=None,
+            policy=policy,
             ttl=None,
             tool_name=name,
             max_size=min(limit, self._limit) if self._counts_as_cache else limit,
             preview_type=None,
         )
-        cache._made.note(ref_id, name, namespace, cache._policy_of(namespace), caller.actor)
+        cache._made.note(ref_id, name, namespace, policy or cache._policy_of(namespace), caller.actor)
         return ref_id
 
 
