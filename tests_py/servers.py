@@ -52,7 +52,7 @@ async def served(mcp, **options):
         uvicorn.Config(app, host="127.0.0.1", port=port, log_level="critical", lifespan="on", ws="none")
     )
     task = asyncio.create_task(server.serve())
-    while not server.started:
+    while not server.started:  # noqa: ASYNC110 -- uvicorn tells it in no other way
         await asyncio.sleep(0.01)
     try:
         yield f"http://127.0.0.1:{port}/mcp"
@@ -65,4 +65,6 @@ def over_pipes(*arguments):
     """The transport to a server in a process of its own."""
     transports = importlib.import_module("fastmcp.client.transports")
     environment = {"PYTHONPATH": str(Path(__file__).parent.parent / "python")}
-    return transports.StdioTransport(sys.executable, ["-W", "ignore", str(STDIO_SERVER), *arguments], env=environment)
+    return transports.StdioTransport(
+        sys.executable, ["-W", "ignore", str(STDIO_SERVER), *arguments], env=environment
+    )

@@ -5,12 +5,11 @@ import importlib
 import inspect
 
 import pytest
+from servers import ERAS, connect, has_sessions, over_pipes, served, token_verifier
 
 import mcp_refcache.cache
 from mcp_refcache import POLICY_USER_ONLY, AccessPolicy, Permission, PreviewConfig, RefCache
 from mcp_refcache.fastmcp import Identity, use_identity
-
-from servers import ERAS, connect, has_sessions, over_pipes, served, token_verifier
 
 fastmcp = importlib.import_module("fastmcp")
 Middleware = importlib.import_module("fastmcp.server.middleware").Middleware
@@ -195,7 +194,12 @@ class TestUnresolved:
 
     @pytest.mark.parametrize(
         "options",
-        [SCOPED, {"session_scoped": True}, {"namespace_template": "org:{org_id}"}, {"owner_template": "agent:{agent_id}"}],
+        [
+            SCOPED,
+            {"session_scoped": True},
+            {"namespace_template": "org:{org_id}"},
+            {"owner_template": "agent:{agent_id}"},
+        ],
     )
     def test_nothing_is_shared(self, cache, as_caller, caplog, options):
         runs = []
@@ -212,7 +216,12 @@ class TestUnresolved:
         assert large["preview"]
         assert "kept for nobody" in large["message"]
         assert caplog.text.count("kept for nobody") == 1
-        for context in (Context(), Context("s1", user_id="anonymous", org_id="default"), Context(user_id="alice"), None):
+        for context in (
+            Context(),
+            Context("s1", user_id="anonymous", org_id="default"),
+            Context(user_id="alice"),
+            None,
+        ):
             as_caller(context)
             for ref in (first["ref_id"], large["ref_id"]):
                 for actor in (None, "agent", "user"):
@@ -335,7 +344,9 @@ class TestTransports:
                 assert (await answer(alice2, name, x=1))["ref_id"] == hers["ref_id"]
                 assert (await answer(bob, name, x=1))["namespace"] == "user:bob"
                 assert "ref_not_found" in await answer(bob, "get_cached_result", ref_id=hers["ref_id"])
-                assert (await answer(robot, name, x=1))["ref_id"] != (await answer(robot, name, x=1))["ref_id"]
+                assert (await answer(robot, name, x=1))["ref_id"] != (await answer(robot, name, x=1))[
+                    "ref_id"
+                ]
             talk = await answer(alice, "talk", n=500)
             assert (await answer(alice, "get_cached_result", ref_id=talk["ref_id"]))["preview"]
             assert (await answer(alice, "use", ref_id=talk["ref_id"]))["result"] == "500"

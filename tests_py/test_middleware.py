@@ -125,10 +125,16 @@ async def test_the_list_says_that_references_are_taken(mcp):
     assert tools["rows"].model_dump(by_alias=True).get("outputSchema") is None
 
 
-@pytest.mark.parametrize("secret", [["SECRET-123"], {"a": "SECRET-123"}, "SECRET-123", [1, {"x": "SECRET-123"}]])
+@pytest.mark.parametrize(
+    "secret", [["SECRET-123"], {"a": "SECRET-123"}, "SECRET-123", [1, {"x": "SECRET-123"}]]
+)
 async def test_no_error_shows_a_referenced_value(cache, mcp, secret):
     ref = cache.set("k", secret, policy=POLICY_EXECUTE_ONLY).ref_id
-    for name, arguments in (("total", {"data": ref}), ("ask", {"query": ref}), ("ask", {"query": {"limit": ref, "names": []}})):
+    for name, arguments in (
+        ("total", {"data": ref}),
+        ("ask", {"query": ref}),
+        ("ask", {"query": {"limit": ref, "names": []}}),
+    ):
         result = await call(mcp, name, **arguments)
         assert result.is_error
         assert "SECRET" not in said(result)
@@ -224,11 +230,11 @@ async def test_pictures_and_links_pass_beside_stored_text(cache, mcp):
 
 
 async def test_results_of_the_protocol_keep_both_channels(cache, mcp):
-    ToolResult = _compat.tool_result_type()
+    result_type = _compat.tool_result_type()
 
     @mcp.tool
     def made():
-        return ToolResult(
+        return result_type(
             content=[_compat.text_content("a story " * 500)], structured_content={"rows": ROWS}, meta={"m": 1}
         )
 
@@ -315,7 +321,9 @@ async def test_a_thousand_interleaved_calls_never_cross(cache):
             await asyncio.gather(*(one(who, n) for n in range(start, start + 20) for who in clients))
         for who, other in (("alice", "bob"), ("bob", "alice")):
             for ref in refs[other]:
-                read = await clients[who].call_tool("get_cached_result", {"ref_id": ref}, raise_on_error=False)
+                read = await clients[who].call_tool(
+                    "get_cached_result", {"ref_id": ref}, raise_on_error=False
+                )
                 assert read.is_error
             listed = (await clients[who].call_tool("list_cached_results", {"limit": 100})).structured_content
             assert {result["ref_id"] for result in listed["results"]} <= set(refs[who])

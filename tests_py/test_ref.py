@@ -159,5 +159,5 @@ def test_the_wrong_order_says_how_it_is_right(cache, mcp):
     def f(x: int) -> int:
         return x
 
-    with pytest.raises(TypeError, match="@mcp.tool first"):
+    with pytest.raises(TypeError, match=r"@mcp\.tool first"):
         cache.cached()(mcp.tool(f))

@@ -36,9 +36,7 @@ class AcceptRef:
         trust: Whether resolved values are taken as they are.
     """
 
-    def __init__(
-        self, name: str, hint: Any, knows: Callable[[str], bool], *, trust: bool = False
-    ) -> None:
+    def __init__(self, name: str, hint: Any, knows: Callable[[str], bool], *, trust: bool = False) -> None:
         self._name = name
         self._hint = hint
         self._knows = knows
@@ -133,7 +131,9 @@ def widen(
             checked: Any = Annotated[hint, parameter.default]
         else:
             checked = hint
-        widened[name] = Annotated[hint, AcceptRef(name, checked, knows, trust=marker is not None and marker.trust)]
+        widened[name] = Annotated[
+            hint, AcceptRef(name, checked, knows, trust=marker is not None and marker.trust)
+        ]
     return widened
 
 

@@ -145,7 +145,9 @@ def _claims(token: Any) -> Mapping[str, Any]:
 
 
 def _texts(values: Mapping[str, object]) -> dict[str, str]:
-    return {name: str(value) for name, value in values.items() if isinstance(value, (str, int)) and value != ""}
+    return {
+        name: str(value) for name, value in values.items() if isinstance(value, (str, int)) and value != ""
+    }
 
 
 def _awaited_in(context: Any | None, cache: "RefCache") -> tuple[dict[str, str], Any] | None:
@@ -162,7 +164,7 @@ def _instead(answer: Any, *, of: Any) -> Any:
 
 
 def _is_same_request(context: Any | None, other: Any | None) -> bool:
-    if context is None or context is other:
+    if context is None or other is None or context is other:
         return context is other
     # the context of a mounted server is another object of the same request
     try:

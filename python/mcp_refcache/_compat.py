@@ -138,7 +138,7 @@ def stop_response_caching(server: Any, tool: str) -> None:
     for middleware in getattr(server, "middleware", ()):
         if caching is not None and isinstance(middleware, caching.ResponseCachingMiddleware):
             settings = middleware._call_tool_settings
-            excluded = settings.get("excluded_tools") or []
+            excluded: list[str] = settings.get("excluded_tools") or []
             if tool not in excluded:
                 settings["excluded_tools"] = [*excluded, tool]
 

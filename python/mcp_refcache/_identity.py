@@ -1,6 +1,6 @@
 """The caller's identity: the ids of a request, with placeholders for "nobody" taken out."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -83,7 +83,7 @@ _used: ContextVar[Identity | None] = ContextVar("mcp_refcache_identity", default
 
 
 @contextmanager
-def use_identity(identity: Identity) -> Iterator[None]:
+def use_identity(identity: Identity) -> Generator[None, None, None]:
     """Say who calls, for everything inside the block: for middleware that knows it better than the context.
 
     Tools in worker threads and of mounted servers are inside, too. It goes before the access token and the

@@ -1,6 +1,5 @@
 """The arguments of a call: references in them become values."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -8,16 +7,14 @@ from pydantic import ValidationError
 from mcp_refcache import _compat, _core
 from mcp_refcache._accept_refs import Pending
 from mcp_refcache._made import DEAD_REFERENCE, not_usable
+from mcp_refcache._use import Resolve, as_caller
 from mcp_refcache.access.actor import resolve_actor
 from mcp_refcache.context_integration import derive_actor_from_context
 
 if TYPE_CHECKING:
     from mcp_refcache._caller import Caller
     from mcp_refcache._options import Options
-    from mcp_refcache.access.actor import Actor
     from mcp_refcache.cache import RefCache
-
-Resolve = Callable[[Any], Any]
 
 
 class Inputs:
@@ -97,7 +94,7 @@ class Inputs:
     def _resolver(self, caller: "Caller") -> Resolve:
         cache, options = self._cache, self._options
         if options.actor == "agent":
-            use, follow = _as_caller(cache, caller.actor)
+            use, follow = as_caller(cache, caller.actor)
         else:
             actor = (
                 derive_actor_from_context(caller.values, default_actor=options.actor)
@@ -105,10 +102,10 @@ class Inputs:
                 else resolve_actor(options.actor)
             )
 
-            def use(ref_id: str) -> Any:
+            def use_as(ref_id: str, /) -> Any:
                 return cache.resolve(ref_id, actor=actor)
 
-            follow = use
+            use = follow = use_as
         inner = None if options.resolve_refs == "shallow" else follow
 
         def resolve(value: Any) -> Any:
@@ -117,25 +114,3 @@ class Inputs:
             return _core.resolve_refs(value, use, inner, cache._knows, True)[0]
 
         return resolve
-
-
-def resolve_for(cache: "RefCache", value: Any, actor: "Actor") -> Any:
-    """Put values in the place of references, as a server does for its caller.
-
-    Raises:
-        KeyError: If a reference is missing or not for this caller.
-    """
-    use, follow = _as_caller(cache, actor)
-    return _core.resolve_refs(value, use, follow, cache._knows, True)[0]
-
-
-def _as_caller(cache: "RefCache", actor: "Actor") -> tuple[Resolve, Resolve]:
-    def use(ref_id: str) -> Any:
-        # the server's own use on behalf of the caller: READ or EXECUTE
-        return cache._core.resolve(ref_id, actor=actor, use=True)
-
-    def follow(ref_id: str) -> Any:
-        # a stored value may be anybody's text: what it points at needs the caller's own READ
-        return cache._core.resolve(ref_id, actor=actor)
-
-    return use, follow

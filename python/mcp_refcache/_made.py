@@ -5,7 +5,7 @@ import re
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -34,7 +34,7 @@ _called: ContextVar[str | None] = ContextVar("mcp_refcache_called", default=None
 
 
 @contextmanager
-def called_as(name: str) -> Iterator[None]:
+def called_as(name: str) -> Generator[None, None, None]:
     """Say which tool was called; of servers one behind the other the first one's name is the client's."""
     before = _called.set(_called.get() or name)
     try:

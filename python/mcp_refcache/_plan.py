@@ -88,9 +88,7 @@ class Plan:
         self.hints = hints_of(function, self.signature)
         injected = injected_names(self.signature, self.hints)
         takes_refs = options.accept_refs and options.resolve_refs is not False
-        self.widened = widen(
-            self.signature, self.hints, injected, cache._knows, only_marked=not takes_refs
-        )
+        self.widened = widen(self.signature, self.hints, injected, cache._knows, only_marked=not takes_refs)
         self._is_personal = bool(injected) and not options.shared
         names = tuple(self.signature.parameters)
         untouched = injected | owner_name(function, names)

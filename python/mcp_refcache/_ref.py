@@ -1,7 +1,7 @@
 """`Ref[T]`: a parameter or field that takes references because its author says so."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -13,6 +13,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from mcp_refcache import _core
 from mcp_refcache._made import not_usable
+from mcp_refcache._use import resolve_for
 
 if TYPE_CHECKING:
     from mcp_refcache.cache import RefCache
@@ -122,7 +123,7 @@ def unfit(error: ValidationError) -> PydanticCustomError:
 
 
 @contextmanager
-def resolved_already() -> Iterator[None]:
+def resolved_already() -> Generator[None, None, None]:
     """Leave what looks like a reference in a value alone: it stands in somebody's data."""
     before = _is_resolved.set(True)
     try:
@@ -147,14 +148,8 @@ def _resolve(value: Any) -> Any:
         cache = next((each for each in knowing if each.exists(ref_id)), knowing[0])
         actor = cache._caller()
         try:
-            return _core.resolve_refs(
-                cache._core.resolve(ref_id, actor=actor, use=True),
-                lambda inner: cache._core.resolve(inner, actor=actor),
-                lambda inner: cache._core.resolve(inner, actor=actor),
-                cache._knows,
-                True,
-            )[0]
-        except (KeyError, PermissionError):
+            return resolve_for(cache, ref_id, actor)
+        except KeyError:
             message = not_usable(cache, ref_id, actor)
         raise PydanticCustomError("reference_missing", "{message}", {"message": message})
 

@@ -16,7 +16,9 @@ from mcp_refcache.access.checker import DefaultPermissionChecker
 from mcp_refcache.access.namespace import Namespace
 from mcp_refcache.backends.memory import MemoryBackend
 from mcp_refcache.context import TiktokenAdapter, TokenMeasurer, get_default_measurer
-from mcp_refcache.context_integration import try_get_fastmcp_context  # noqa: F401 -- replaced here by tests
+from mcp_refcache.context_integration import (
+    try_get_fastmcp_context as try_get_fastmcp_context,  # looked up here, where suites replace it
+)
 from mcp_refcache.models import CacheReference, CacheResponse, PreviewConfig, PreviewStrategy, SizeMode
 from mcp_refcache.permissions import AccessPolicy
 from mcp_refcache.preview import PaginateGenerator, SampleGenerator, get_default_generator
@@ -124,7 +126,9 @@ class RefCache:
             permission_checker if permission_checker is not None else DefaultPermissionChecker()
         )
         declared = [_declaration(item) for item in _names("namespaces", namespaces or ())]
-        self._namespace_policies = [(pattern, policy) for pattern, _, policy in declared if policy is not None]
+        self._namespace_policies = [
+            (pattern, policy) for pattern, _, policy in declared if policy is not None
+        ]
         self._core = _core.Cache(
             name,
             backend=self._backend,

@@ -2,7 +2,6 @@
 
 import asyncio
 from typing import TYPE_CHECKING, Annotated, Any, Final
-
 from weakref import WeakKeyDictionary
 
 from pydantic import Field

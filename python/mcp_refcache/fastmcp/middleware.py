@@ -13,9 +13,9 @@ from fastmcp.server.middleware import Middleware
 
 from mcp_refcache import _compat, _core
 from mcp_refcache._caller import Caller, aread_caller
-from mcp_refcache._inputs import resolve_for
 from mcp_refcache._made import DEAD_REFERENCE, not_usable
 from mcp_refcache._results import as_json
+from mcp_refcache._use import resolve_for
 from mcp_refcache.context import SizeMeasurer, TiktokenAdapter, TokenMeasurer
 from mcp_refcache.context_integration import expand_template
 from mcp_refcache.fastmcp.confinement import WITHHELD, confining_policy

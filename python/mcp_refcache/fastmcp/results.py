@@ -85,4 +85,4 @@ def _parsed(text: str) -> Any:
     except ValueError:
         return text
     # a text that happens to be a number stays the text it is
-    return value if isinstance(value, (dict, list)) else text
+    return cast("Any", value) if isinstance(value, (dict, list)) else text

@@ -76,7 +76,7 @@ def _kinds(schema: Schema, root: Schema, depth: int = 0) -> frozenset[str]:
     for name in ("anyOf", "oneOf"):
         if name in schema:
             options = cast("list[Schema]", schema[name])
-            return frozenset().union(*(_kinds(option, root, depth + 1) for option in options))
+            return frozenset(kind for option in options for kind in _kinds(option, root, depth + 1))
     if "allOf" in schema and len(schema["allOf"]) == 1:
         return _kinds(schema["allOf"][0], root, depth + 1)
     return _ANYTHING

@@ -1,0 +1,36 @@
+"""Values in the place of references, as a server takes them for its caller."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from mcp_refcache import _core
+
+if TYPE_CHECKING:
+    from mcp_refcache.access.actor import Actor
+    from mcp_refcache.cache import RefCache
+
+Resolve = Callable[[Any], Any]
+
+
+def resolve_for(cache: "RefCache", value: Any, actor: "Actor") -> Any:
+    """Put values in the place of the references in a value.
+
+    Raises:
+        KeyError: If a reference is missing or not for this caller.
+    """
+    use, follow = as_caller(cache, actor)
+    return _core.resolve_refs(value, use, follow, cache._knows, True)[0]
+
+
+def as_caller(cache: "RefCache", actor: "Actor") -> tuple[Resolve, Resolve]:
+    """Return how an argument's references are resolved, and how those inside stored values."""
+
+    def use(ref_id: str) -> Any:
+        # the server's own use on behalf of the caller: READ or EXECUTE
+        return cache._core.resolve(ref_id, actor=actor, use=True)
+
+    def follow(ref_id: str) -> Any:
+        # a stored value may be anybody's text: what it points at needs the caller's own READ
+        return cache._core.resolve(ref_id, actor=actor)
+
+    return use, follow
