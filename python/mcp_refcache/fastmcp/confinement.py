@@ -3,6 +3,8 @@
 Else any tool that repeats its input, in its result or in an error, would show them.
 """
 
+import json
+from collections.abc import Mapping
 from functools import reduce
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,10 +15,16 @@ if TYPE_CHECKING:
     from mcp_refcache.access.actor import Actor
     from mcp_refcache.cache import RefCache
 
-__all__ = ["WITHHELD", "confining_policy"]
+__all__ = ["confining_policy", "withheld"]
 
-#: The answer where there is nothing that could be passed on by reference: an error, an image.
-WITHHELD: Final = "the tool ran with a result that you may use but not read; what it answered, which may repeat it, is kept from you"
+
+def withheld(arguments: Mapping[str, Any]) -> str:
+    """Say that a call failed, or answered with nothing that a reference could stand for, and nothing more."""
+    return (
+        f"the call gave no result that can be kept: {json.dumps(arguments, default=str)[:500]}. What the tool said is "
+        "kept from you, as it ran with a result that you may use but not read. See that the tool takes what the "
+        "reference holds."
+    )
 
 
 def confining_policy(cache: "RefCache", arguments: Any, actor: "Actor") -> AccessPolicy | None:

@@ -18,7 +18,7 @@ from mcp_refcache._results import as_json
 from mcp_refcache._use import resolve_for
 from mcp_refcache.context import SizeMeasurer, TiktokenAdapter, TokenMeasurer
 from mcp_refcache.context_integration import expand_template
-from mcp_refcache.fastmcp.confinement import WITHHELD, confining_policy
+from mcp_refcache.fastmcp.confinement import confining_policy, withheld
 from mcp_refcache.fastmcp.results import carries_reference, join, split
 from mcp_refcache.fastmcp.schemas import as_text, fits, takes_reference_itself, wants_text, widen_parameters
 from mcp_refcache.models import SizeMode
@@ -107,7 +107,9 @@ class RefCacheMiddleware(Middleware):
             message = context.message.model_copy(update={"arguments": resolved})
             policy = await asyncio.to_thread(confining_policy, self._cache, arguments, caller.actor)
             if policy is not None:
-                return await self._confine(name, context.copy(message=message), call_next, caller, policy)
+                return await self._confine(
+                    context.copy(message=message), call_next, arguments, caller, policy
+                )
             result = await self._call(context.copy(message=message), call_next, arguments)
         if not _compat.is_finished(result):
             return result
@@ -167,20 +169,25 @@ class RefCacheMiddleware(Middleware):
         raise _compat.tool_error()(_unfit(arguments, holders))
 
     async def _confine(
-        self, name: str, context: Any, call_next: CallNext, caller: Caller, policy: AccessPolicy
+        self,
+        context: Any,
+        call_next: CallNext,
+        arguments: dict[str, Any],
+        caller: Caller,
+        policy: AccessPolicy,
     ) -> Any:
-        """Call with values that the caller may not read, and answer with a reference that it may not read either."""
-        try:
-            result = await call_next(context)
-        except Exception:
-            raise _compat.tool_error()(WITHHELD) from None
-        parts = split(result) if _compat.is_finished(result) else None
+        """Call with values that the caller may not read; answer with a reference that it may not read either."""
+        name = context.message.name
+        parts = None
+        with suppress(Exception):  # also what went wrong may repeat them
+            result = await self._call(context, call_next, arguments)
+            parts = split(result) if _compat.is_finished(result) else None
         if parts is None:
-            raise _compat.tool_error()(WITHHELD)
+            raise _compat.tool_error()(withheld(arguments))
         ref_id = await asyncio.to_thread(self._store, name, parts.value, caller, policy)
         answer = await asyncio.to_thread(self._cache._answer, ref_id, actor=caller.actor, producer=True)
         if answer is None:
-            raise _compat.tool_error()(WITHHELD)
+            raise _compat.tool_error()(withheld(arguments))
         return join(answer, parts._replace(others=(), meta=None))
 
     # -- large results --------------------------------------------------------------------------
