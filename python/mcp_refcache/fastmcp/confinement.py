@@ -35,7 +35,7 @@ def confining_policy(cache: "RefCache", arguments: Any, actor: "Actor") -> Acces
         arguments: What the caller sent.
         actor: The caller.
     """
-    refs: list[str] = _core.resolve_refs(arguments, lambda ref_id: ref_id, None, cache._knows, False)[1]
+    refs = _core.resolve_refs(arguments, _as_it_is, None, cache._knows, False)[1]
     policies = [
         entry.policy
         for ref_id in dict.fromkeys(refs)
@@ -45,6 +45,10 @@ def confining_policy(cache: "RefCache", arguments: Any, actor: "Actor") -> Acces
 
 
 _USE_ONLY: Final = AccessPolicy(agent_permissions=Permission.EXECUTE)
+
+
+def _as_it_is(ref_id: str) -> str:
+    return ref_id
 
 
 def _may_read(cache: "RefCache", ref_id: str, actor: "Actor") -> bool:

@@ -39,7 +39,8 @@ def split(result: Any) -> Parts | None:
         return Parts(said, ["\n".join(texts)], others, result.meta) if texts else None
     shown = [json.dumps(structured, ensure_ascii=False, default=str), *(["\n".join(texts)] if texts else [])]
     data = _unwrapped(structured, said)
-    if texts and said not in (structured, data):
+    # a number, say, is text in the one channel and a number in the other
+    if texts and said not in (structured, data) and said != _number_text(data):
         data = {"text": said, "structured_content": structured}
     return Parts(data, shown, others, result.meta)
 
@@ -67,10 +68,14 @@ def carries_reference(result: Any, cache: "RefCache") -> bool:
 
 def _unwrapped(structured: Mapping[str, Any], said: Any) -> Any:
     """The data inside an object that is only there because the protocol wants one."""
-    if structured.keys() == {"result"}:  # FastMCP's way
+    if set(structured) == {"result"}:  # FastMCP's way
         return structured["result"]
     # other servers call it `content` or the like; the text says that it is all there is
     return said if len(structured) == 1 and said in structured.values() else structured
+
+
+def _number_text(data: Any) -> str | None:
+    return json.dumps(data) if isinstance(data, (int, float)) else None
 
 
 def _said(texts: Sequence[str]) -> Any:
