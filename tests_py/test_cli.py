@@ -17,7 +17,9 @@ from json_file_backend import JsonFileBackend
 import mcp_refcache
 from mcp_refcache import NEVER, AccessPolicy, CacheEntry, Permission, RefCache
 from mcp_refcache._cli import main, store
+from mcp_refcache._cli.entries import Store
 from mcp_refcache._cli.servers import command_name
+from mcp_refcache._cli.store_checks import store_findings
 
 HERE = Path(__file__).parent
 SECRET = "the-secret-of-alice"
@@ -343,6 +345,35 @@ def test_json_comes_without_rich_and_a_table_says_what_to_install(
     code, out, _ = run("doctor")
     assert code == 0
     assert "rich: " in out
+
+
+class TestTheFileOfAStore:
+    """What `doctor` says about it."""
+
+    @pytest.fixture
+    def findings(self, tmp_path: Path) -> Callable[[], list[Any]]:
+        folder = tmp_path / "folder"
+        folder.mkdir(mode=0o700)
+        path = folder / "store.json"
+        backend = JsonFileBackend(path)
+        RefCache("calc", backend=backend).set("k", 1)
+        path.chmod(0o600)
+        return lambda: list(store_findings(Store("here", backend, path), may_write=True))
+
+    def test_a_private_one_is_well(self, findings) -> None:
+        assert {finding.state for finding in findings()} == {"ok"}
+        assert "free space" in {finding.subject for finding in findings()}
+
+    @pytest.mark.skipif(os.name != "posix", reason="has no such modes")
+    @pytest.mark.parametrize(("name", "mode", "advice"), [("store.json", 0o644, "600"), ("", 0o755, "700")])
+    def test_one_that_is_open_to_others_is_told_with_what_to_do(
+        self, name: str, mode: int, advice: str, findings, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "folder" / name
+        path.chmod(mode)
+        (finding,) = [finding for finding in findings() if finding.state != "ok"]
+        assert finding.state == "warning"
+        assert f"chmod {advice} '{path}'" in finding.text
 
 
 class TestTheChoiceOfAStore:

@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
@@ -414,36 +415,47 @@ def _pid_of(argument: str) -> int:
     raise AssertionError("the server does not run")
 
 
+class Programs:
+    """Programs that listen on a port."""
+
+    def __init__(self) -> None:
+        self._started: list[subprocess.Popen[bytes]] = []
+
+    def __call__(self, command: list[str], port: int, env: dict[str, str] | None = None) -> int:
+        process = subprocess.Popen(command, cwd=HERE, env={**os.environ, **(env or {})})
+        self._started.append(process)
+        for _ in range(300):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    return port
+            if process.poll() is not None:
+                break
+            time.sleep(0.1)
+        raise AssertionError(f"{command} does not listen")
+
+    def stop(self) -> None:
+        while self._started:
+            process = self._started.pop()
+            process.terminate()
+            process.wait(20)
+
+
 class TestOverHttp:
     """Clients reach the proxy, and the proxy its server, by HTTP."""
 
     @pytest.fixture
-    def start(self) -> Iterator[Callable[..., int]]:
-        started: list[subprocess.Popen[bytes]] = []
-
-        def start(command: list[str], port: int, env: dict[str, str] | None = None) -> int:
-            started.append(subprocess.Popen(command, cwd=HERE, env={**os.environ, **(env or {})}))
-            for _ in range(300):
-                with socket.socket() as probe:
-                    if probe.connect_ex(("127.0.0.1", port)) == 0:
-                        return port
-                if started[-1].poll() is not None:
-                    break
-                asyncio.run(asyncio.sleep(0.1))
-            raise AssertionError(f"{command} does not listen")
-
-        yield start
-        for process in started:
-            process.terminate()
-            process.wait(20)
+    def start(self) -> Iterator[Programs]:
+        programs = Programs()
+        yield programs
+        programs.stop()
 
     @pytest.fixture
-    def upstream(self, start: Callable[..., int], everything: list[str]) -> str:
+    def upstream(self, start: Programs, everything: list[str]) -> str:
         port = start([everything[0], "streamableHttp"], free := free_port(), {"PORT": str(free)})
         return f"http://127.0.0.1:{port}/mcp"
 
     def test_a_running_server_is_wrapped_by_its_url(
-        self, upstream: str, start: Callable[..., int], connect: Connect
+        self, upstream: str, start: Programs, connect: Connect
     ) -> None:
         async def run() -> None:
             async with connect(proxy("--url", upstream)) as client:
@@ -453,8 +465,26 @@ class TestOverHttp:
 
         asyncio.run(run())
 
+    def test_a_server_that_was_restarted_is_reached_again(
+        self, start: Programs, everything: list[str], connect: Connect
+    ) -> None:
+        port = free_port()
+        command, env = [everything[0], "streamableHttp"], {"PORT": str(port)}
+        start(command, port, env)
+
+        async def run() -> None:
+            async with connect(proxy("--url", f"http://127.0.0.1:{port}/mcp")) as client:
+                await call(client, "get-sum", a=1, b=2)
+                start.stop()
+                assert (await call(client, "get-sum", a=1, b=2)).is_error
+                await asyncio.to_thread(start, command, port, env)
+                results = [await call(client, "get-sum", a=1, b=2) for _ in range(2)]
+                assert results[-1].content[0].text == "The sum of 1 and 2 is 3."
+
+        asyncio.run(run())
+
     @pytest.fixture
-    def url(self, start: Callable[..., int], files: list[str]) -> str:
+    def url(self, start: Programs, files: list[str]) -> str:
         port = free_port()
         start(proxy("--transport", "http", "--port", str(port), "--max-tokens", "200", "--", *files), port)
         return f"http://127.0.0.1:{port}/mcp"

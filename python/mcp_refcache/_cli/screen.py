@@ -20,22 +20,26 @@ def print_json(document: Any) -> None:
     print(json.dumps(document, indent=2))
 
 
-def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+def print_table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, header: bool = True
+) -> None:
     """Print a table for people; columns whose name ends with `#` are numbers."""
-    table = _rich("table").Table(title=plain(title), title_justify="left", header_style="bold")
+    cell = _rich("text").Text  # never markup: what is stored is anybody's text
+    table = _rich("table").Table(header_style="bold", show_header=header)
     for column in columns:
         table.add_column(
             column.rstrip("#"), justify="right" if column.endswith("#") else "left", overflow="fold"
         )
-    cell = _rich("text").Text  # never markup: what is stored is anybody's text
     for row in rows:
         table.add_row(*(cell("-" if value is None else plain(str(value))) for value in row))
-    _console(sys.stdout).print(table)
+    console = _console(sys.stdout)
+    console.print(cell(plain(title), style="bold"))
+    console.print(table)
 
 
 def print_facts(title: str, facts: Iterable[tuple[str, object]]) -> None:
     """Print names and values below each other."""
-    print_table(title, ("", ""), facts)
+    print_table(title, ("", ""), facts, header=False)
 
 
 def note(text: str) -> None:
