@@ -69,12 +69,17 @@ class RefCache:
             `"read"`, for servers whose tools hand resolved values to the agent.
         trusted_caches: Names of other caches whose references are recognised in arguments.
         copy_values: False shares stored objects with callers in memory: faster, but changes to them show.
+        types: Dataclasses, pydantic models, enums and namedtuples whose instances are kept in stores that outlive
+            the process. They are registered for the whole process.
+        default: What such a store keeps in place of an object that it cannot keep: a callable like the `default`
+            of `json.dumps`, usually `str`. None = such an object is a `CodecError`.
         identity: Says who makes a request: a function of the FastMCP context, async or not, that answers an
             `Identity`, a mapping of template names (`{"user_id": ...}`), or None if it does not know.
             None = middleware (`use_identity`), the access token and the state of the context say it.
 
     Raises:
-        TypeError: For a backend without the six methods, and for `preview_length` beside `preview_config`.
+        TypeError: For a backend without the six methods, for `preview_length` beside `preview_config`, and for
+            what is none of the `types` above.
         ValueError: For a name that no reference can carry, and for sizes below 1.
     """
 
@@ -99,6 +104,8 @@ class RefCache:
         resolve_requires: Literal["execute", "read"] = "execute",
         trusted_caches: Iterable[str] = (),
         copy_values: bool = True,
+        types: Iterable[type[Any]] = (),
+        default: Callable[[Any], Any] | None = None,
         identity: Callable[[Any], Any] | None = None,
     ) -> None:
         if resolve_requires not in ("execute", "read"):
@@ -109,6 +116,12 @@ class RefCache:
         _check_part("measurer", measurer, "measure")
         _check_part("preview_generator", preview_generator, "generate")
         _check_part("permission_checker", permission_checker, "check")
+        if default is not None and not callable(default):
+            raise TypeError(f"default must be a callable, not {type(default).__name__}")
+        if types:
+            from mcp_refcache._codec import register_types  # not every server needs it
+
+            register_types(types)
         if identity is not None and not callable(identity):
             raise TypeError(f"identity must be a function of the context, not {type(identity).__name__}")
         self.name = name
@@ -144,6 +157,7 @@ class RefCache:
             copy_values=copy_values,
             resolve_requires=resolve_requires,
             max_entries=max_size,
+            default=default,
         )
         self.default_namespace = default_namespace
         enlist(self)
@@ -249,6 +263,7 @@ class RefCache:
             PermissionDenied: If the actor may not.
             TypeError: If a dict key is no str, int, float, bool or None, or the policy is no policy.
             ValueError: If the value contains itself, for a negative TTL, and for an undeclared namespace.
+            CodecError: If the backend outlives the process and cannot keep an object in the value.
         """
         if policy is not None:
             _check_policy("policy", policy)
