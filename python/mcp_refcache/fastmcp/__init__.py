@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from mcp_refcache.fastmcp.middleware import RefCacheMiddleware
 
 __all__ = [
-    "Identity",
-    "RefCacheMiddleware",
     "AdminChecker",
     "AdminToolError",
+    "Identity",
     "PermissionDeniedError",
+    "RefCacheMiddleware",
     "cache_guide_prompt",
     "cache_instructions",
     "cached_tool_description",
@@ -44,8 +44,12 @@ __all__ = [
 
 #: Loaded when they are first used: the texts are wanted without FastMCP and the cache behind the tools.
 _HOMES = {
+    "AdminChecker": "mcp_refcache.fastmcp.admin_tools",
+    "AdminToolError": "mcp_refcache.fastmcp.admin_tools",
     "Identity": "mcp_refcache._identity",
+    "PermissionDeniedError": "mcp_refcache.fastmcp.admin_tools",
     "RefCacheMiddleware": "mcp_refcache.fastmcp.middleware",
+    "register_admin_tools": "mcp_refcache.fastmcp.admin_tools",
     "register_cache_tools": "mcp_refcache.fastmcp.cache_tools",
     "use_identity": "mcp_refcache._identity",
 }
@@ -57,22 +61,6 @@ def __getattr__(name: str) -> object:
     value: object = getattr(import_module(_HOMES[name]), name)
     globals()[name] = value
     return value
-
-
-# the texts are wanted without the cache behind the tools
-_HOMES = {
-    "AdminChecker": "admin_tools",
-    "AdminToolError": "admin_tools",
-    "PermissionDeniedError": "admin_tools",
-    "register_admin_tools": "admin_tools",
-    "register_cache_tools": "cache_tools",
-}
-
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
 
 
 def __dir__() -> list[str]:

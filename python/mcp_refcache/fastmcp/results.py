@@ -38,9 +38,9 @@ def split(result: Any) -> Parts | None:
     if structured is None:
         return Parts(said, ["\n".join(texts)], others, result.meta) if texts else None
     shown = [json.dumps(structured, ensure_ascii=False, default=str), *(["\n".join(texts)] if texts else [])]
-    # FastMCP wraps what is no object
-    data = structured["result"] if structured.keys() == {"result"} else structured
-    if texts and said not in (structured, data):
+    data = _unwrapped(structured, said)
+    # a number, say, is text in the one channel and a number in the other
+    if texts and said not in (structured, data) and said != _number_text(data):
         data = {"text": said, "structured_content": structured}
     return Parts(data, shown, others, result.meta)
 
@@ -64,6 +64,18 @@ def carries_reference(result: Any, cache: "RefCache") -> bool:
     ref_id = answer.get("ref_id")
     is_answer = bool(answer.keys() & {"is_complete", "has_more"})
     return is_answer and isinstance(ref_id, str) and _core.is_ref_id(ref_id) and cache._knows(ref_id)
+
+
+def _unwrapped(structured: Mapping[str, Any], said: Any) -> Any:
+    """The data inside an object that is only there because the protocol wants one."""
+    if set(structured) == {"result"}:  # FastMCP's way
+        return structured["result"]
+    # other servers call it `content` or the like; the text says that it is all there is
+    return said if len(structured) == 1 and said in structured.values() else structured
+
+
+def _number_text(data: Any) -> str | None:
+    return json.dumps(data) if isinstance(data, (int, float)) else None
 
 
 def _said(texts: Sequence[str]) -> Any:
