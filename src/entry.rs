@@ -51,6 +51,8 @@ pub struct Details {
     /// Whether the namespace was filled from a template or an identity; `false`: the author's
     /// code wrote it as a literal, so the server's own tools may use the value.
     pub bound: bool,
+    /// Whether its reference was given out while the value was still being made.
+    pub promised: bool,
     /// Metadata of an entry that was written to a backend directly.
     pub extra: Option<Value>,
 }
@@ -176,11 +178,6 @@ impl Views {
             .iter()
             .find(|(known, _)| known == key)
             .map(|(_, view)| Arc::clone(view))
-    }
-
-    #[cfg(feature = "python")]
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.lock().is_empty()
     }
 
     /// The latest views, at most so many.

@@ -113,9 +113,9 @@ class Background:
         if notices:  # they belong before the answer
             await asyncio.wait(notices)
         if execution.info.status == TaskStatus.COMPLETE and not leads:
-            answer = await self._plan.off_loop(
-                execution.outcome.result(), self._settled, execution, request, leads
-            )
+            execution.waiting -= 1
+            landed = execution.outcome.result()
+            answer = None if landed is None else await self._plan.aanswer(request, landed)
         else:
             answer = self._settled(execution, request, leads)
         return await run(request) if answer is None else answer

@@ -14,16 +14,18 @@ from mcp_refcache._options import Options
 from mcp_refcache._plan import Plan, Request
 from mcp_refcache._results import amaterialise, materialise, promises_protocol_result
 from mcp_refcache._signatures import plain_function
+from mcp_refcache._turns import Turn
 from mcp_refcache.models import SizeMode
 
 if TYPE_CHECKING:
+    from mcp_refcache._flight import Outcome
     from mcp_refcache.cache import RefCache
 
 __all__ = ["Options", "decorate"]
 
 logger = logging.getLogger("mcp_refcache")
 
-#: A stored result can be gone before it is answered with; then the call starts again, but not for ever.
+#: A leader that gives up has its waiters start again, but not for ever.
 _ATTEMPTS = 3
 
 
@@ -55,32 +57,32 @@ def decorate(cache: "RefCache", options: Options) -> Callable[[Any], Any]:
 def _sync_wrapper(plan: Plan, function: Callable[..., Any]) -> Callable[..., Any]:
     def run(request: Request, flight: Flight | None = None) -> Any:
         result = materialise(function(*request.args, **request.kwargs))
-        ref_id = plan.store(request, result)
+        found = plan.store(request, result)
         if flight is not None:
-            flight.landed = ref_id
-        return plan.produced(request, result, ref_id)
+            flight.landed = found
+        return plan.produced(request, result, found)
 
     def call(*args: Any, **kwargs: Any) -> Any:
         request = plan.prepare(args, kwargs, read_caller(plan.cache, wants_values=plan.wants_values))
         for _ in range(_ATTEMPTS):
-            ref_id = plan.find(request)
-            if ref_id is None:
+            found: Outcome = plan.find(request)
+            if found is None:
                 if plan.background is not None:
                     return plan.background.call(request, run)
                 flight, leads = plan.board(request, may_block=True)
                 if flight is None:
                     break
                 if leads:
-                    with flight:
-                        ref_id = flight.landed = plan.find(request)  # it may have landed meanwhile
-                        if ref_id is None:
+                    with flight, Turn(plan, request) as turn:
+                        found = flight.landed = turn.found
+                        if found is None:
                             return run(request, flight)
                 else:
-                    ref_id = flight.wait()
-            if ref_id == Flight.UNSHARED:
+                    found = flight.wait()
+            if found == Flight.UNSHARED:
                 break
-            if ref_id is not None and (answer := plan.answer(request, ref_id)) is not None:
-                return answer
+            if found is not None:
+                return plan.answer(request, found)
         return run(request)
 
     return call
@@ -90,16 +92,16 @@ def _async_wrapper(plan: Plan, function: Callable[..., Any]) -> Callable[..., Aw
     async def run(request: Request, flight: Flight | None = None) -> Any:
         result = function(*request.args, **request.kwargs)
         result = await amaterialise(await result if inspect.isawaitable(result) else result)
-        ref_id = plan.store(request, result)
+        found = await plan.astore(request, result)
         if flight is not None:
-            flight.landed = ref_id
-        return await plan.off_loop(ref_id, plan.produced, request, result, ref_id)
+            flight.landed = found
+        return await plan.aproduced(request, result, found)
 
     async def call(*args: Any, **kwargs: Any) -> Any:
-        request = plan.prepare(args, kwargs, await aread_caller(plan.cache))
+        request = await plan.aprepare(args, kwargs, await aread_caller(plan.cache))
         for _ in range(_ATTEMPTS):
-            ref_id = plan.find(request)
-            if ref_id is None:
+            found: Outcome = await plan.afind(request)
+            if found is None:
                 if plan.background is not None:
                     return await plan.background.acall(request, run)
                 flight, leads = plan.board(request, may_block=False)
@@ -107,18 +109,16 @@ def _async_wrapper(plan: Plan, function: Callable[..., Any]) -> Callable[..., Aw
                     break
                 if leads:
                     with flight:
-                        ref_id = flight.landed = plan.find(request)
-                        if ref_id is None:
-                            return await run(request, flight)
+                        async with Turn(plan, request) as turn:
+                            found = flight.landed = turn.found
+                            if found is None:
+                                return await run(request, flight)
                 else:
-                    ref_id = await flight.await_outcome()
-            if ref_id == Flight.UNSHARED:
+                    found = await flight.await_outcome()
+            if found == Flight.UNSHARED:
                 break
-            if (
-                ref_id is not None
-                and (answer := await plan.off_loop(ref_id, plan.answer, request, ref_id)) is not None
-            ):
-                return answer
+            if found is not None:
+                return await plan.aanswer(request, found)
         return await run(request)
 
     return call

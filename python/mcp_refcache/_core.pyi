@@ -11,6 +11,18 @@ The version of the crate.
 """
 
 @final
+class Awaitable:
+    """
+    An awaitable of the core.
+    """
+    def __await__(self, /) -> Awaitable: ...
+    def __iter__(self, /) -> Awaitable: ...
+    def __next__(self, /) -> Any:
+        """
+        Works on; what there is to wait for next, or `StopIteration` with the result.
+        """
+
+@final
 class Cache:
     """
     The native half of a `RefCache`: storage, permissions, previews.
@@ -35,9 +47,13 @@ class Cache:
         max_entries: int | None,
         default: Any | None = None,
     ) -> Cache: ...
-    def answer(self, /, ref_id: str, *, actor: Any, producer: bool) -> dict[str, Any] | None:
+    def acquire(self, /, lease: str, seconds: float, *, wait: bool = True) -> Any:
         """
-        What a tool answers in place of its result; None if the entry is gone.
+        Takes a lease of the store for so many seconds: its token, or None while somebody else has it.
+        """
+    def answer(self, /, found: Found, *, actor: Any, producer: bool, wait: bool = True) -> Any:
+        """
+        What a tool answers in place of its result.
         """
     def check_namespace(self, /, namespace: Any) -> None:
         """
@@ -48,25 +64,29 @@ class Cache:
         """
         Raises TypeError or ValueError for what is no TTL.
         """
-    def clear(self, /, namespace: Any | None = None, *, actor: Any | None = None) -> int:
+    def clear(self, /, namespace: Any | None = None, *, actor: Any | None = None, wait: bool = True) -> Any:
         """
         Removes entries of this cache; how many.
         """
-    def delete(self, /, ref_id: Any, *, actor: Any | None = None) -> bool:
+    def delete(self, /, ref_id: Any, *, actor: Any | None = None, wait: bool = True) -> Any:
         """
         Removes an entry; whether it was there. With an actor, needs DELETE.
         """
-    def exists(self, /, ref_id: Any) -> bool:
+    def exists(self, /, ref_id: Any, *, wait: bool = True) -> Any:
         """
         Whether a live entry has this reference or key.
         """
-    def expires_at(self, /, ref_id: str) -> float | None:
+    def expires_at(self, /, ref_id: str) -> Any:
         """
         When an entry ends, in seconds since 1970; None = never, or it is gone.
         """
-    def find(self, /, key: str, namespace: str) -> str | None:
+    def fetch(self, /, ref_id: Any, *, actor: Any, wait: bool = True) -> Any:
         """
-        The reference of a live entry by its exact key.
+        The live entry of a reference or key, if the actor may see it.
+        """
+    def find(self, /, key: str, namespace: str, *, wait: bool = True) -> Any:
+        """
+        The live entry that has exactly this key.
         """
     def get(
         self,
@@ -77,19 +97,28 @@ class Cache:
         page: Any | None = None,
         page_size: Any | None = None,
         max_size: Any | None = None,
-    ) -> dict[str, Any]:
+        wait: bool = True,
+    ) -> Any:
         """
         The fields of a `CacheResponse`.
         """
-    def is_large(self, /, ref_id: str) -> bool:
+    def keys(self, /, namespace: Any | None = None, *, actor: Any | None = None, wait: bool = True) -> Any:
         """
-        Whether answering for this entry may take long.
+        References of this cache's live entries; with an actor, of those that it may read.
         """
-    def knows(self, /, text: str) -> bool:
+    def knows(self, /, text: str, *, wait: bool = True) -> Any:
         """
         Whether a text is a reference that this cache may follow.
         """
-    def resolve(self, /, ref_id: Any, *, actor: Any, use: bool = False) -> Any:
+    def release(self, /, lease: str, token: int, *, wait: bool = True) -> Any:
+        """
+        Gives a lease back; whether the holder of the token still had it.
+        """
+    def renew(self, /, lease: str, token: int, seconds: float, *, wait: bool = True) -> Any:
+        """
+        Lets a lease end so many seconds from now instead; whether the holder of the token still has it.
+        """
+    def resolve(self, /, ref_id: Any, *, actor: Any, use: bool = False, wait: bool = True) -> Any:
         """
         The value: for `use`, READ or EXECUTE is enough.
         """
@@ -108,11 +137,16 @@ class Cache:
         strategy: str | None = None,
         bound: bool = False,
         any: bool = False,
-    ) -> tuple[str, str, float, float | None, int | None, int | None]:
+        prepare: bool = False,
+        promised: str | None = None,
+        fence: tuple[str, int] | None = None,
+        wait: bool = True,
+    ) -> Any:
         """
-        Stores a value. Gives `ref_id, namespace, created_at, expires_at, total_items, total_size`.
+        Stores a value.
 
-        With `any`, a value that has no JSON text is kept as the object it is; else it is an error.
+        With `any`, a value that has no JSON text is kept as the object it is; else it is an error. `prepare`
+        makes the preview at once. `fence` is the name and token of the lease under which it was made.
         """
     def set_checker(self, /, checker: Any) -> None:
         """
@@ -138,6 +172,16 @@ class Cache:
         """
         Exchanges the preview configuration, whose attributes are read at each call.
         """
+    @property
+    def shared(self, /) -> bool:
+        """
+        Whether other processes see the same entries and leases.
+        """
+    @property
+    def waits(self, /) -> bool:
+        """
+        Whether operations wait for a disk, a network or other code.
+        """
 
 @final
 class Encoding:
@@ -161,6 +205,47 @@ class Encoding:
     def name(self, /) -> str:
         """
         Its name.
+        """
+
+@final
+class Found:
+    """
+    An entry and its reference.
+    """
+    @property
+    def created_at(self, /) -> float:
+        """
+        When it was stored, in seconds since 1970.
+        """
+    @property
+    def expires_at(self, /) -> float | None:
+        """
+        When it ends, in seconds since 1970; None = never.
+        """
+    @property
+    def namespace(self, /) -> str:
+        """
+        Where it lives.
+        """
+    @property
+    def ref_id(self, /) -> str:
+        """
+        Its reference.
+        """
+    @property
+    def tool_name(self, /) -> str | None:
+        """
+        The tool that made the value.
+        """
+    @property
+    def total_items(self, /) -> int | None:
+        """
+        Number of items of a collection.
+        """
+    @property
+    def total_size(self, /) -> int | None:
+        """
+        Characters of the JSON text.
         """
 
 @final
@@ -326,8 +411,10 @@ class Unkeyable(Exception):
     """A value has no content that a key could be made of."""
 
 __all__ = [
+    "Awaitable",
     "Cache",
     "Encoding",
+    "Found",
     "MemoryStore",
     "Never",
     "Unkeyable",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mcp_refcache.models import RetryInfo, TaskInfo, TaskProgress, TaskStatus
 
 if TYPE_CHECKING:
+    from mcp_refcache._core import Found
     from mcp_refcache.access.actor import Actor
 
 
@@ -18,7 +19,7 @@ class Execution:
         ref_id: The reference under which its result will be found.
         key: What is called, with what.
         info: Where it stands.
-        outcome: The reference of the result, None if there is none to share; or what the tool raised.
+        outcome: The stored result, None if there is none to share; or what the tool raised.
         answer: What the caller that started it gets.
         waiting: How many callers wait.
         is_detached: Whether a caller has left with the reference.
@@ -37,7 +38,7 @@ class Execution:
             started_at=time.time(),
             max_retries=max_retries,
         )
-        self.outcome: Future[str | None] = Future()
+        self.outcome: Future[Found | None] = Future()
         self.outcome.set_running_or_notify_cancel()  # a caller that gives up cannot cancel it for the others
         self.answer: Any = None
         self._backend = backend

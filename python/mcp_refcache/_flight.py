@@ -1,5 +1,7 @@
 """Single flight: of identical calls at one time, in threads and tasks, one runs and the others wait."""
 
+from __future__ import annotations
+
 import asyncio
 import os
 import threading
@@ -7,14 +9,18 @@ from collections.abc import Hashable
 from concurrent.futures import Future
 from contextvars import ContextVar
 from types import TracebackType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
+    from mcp_refcache._core import Found
     from mcp_refcache.cache import RefCache
 
+    #: What waiters are told.
+    Outcome = Found | Literal["unshared"] | None
+
 #: The flights that the current context leads. Tasks and worker threads started by a leader inherit them.
-_led: ContextVar[tuple["Flight", ...]] = ContextVar("mcp_refcache_led", default=())
+_led: ContextVar[tuple[Flight, ...]] = ContextVar("mcp_refcache_led", default=())
 
 
 class Flight:
@@ -24,22 +30,22 @@ class Flight:
     cancelled or interrupted, one of them takes over.
 
     Attributes:
-        landed: The reference under which the result was stored. None: it is not to be shared.
+        landed: The stored result. None: it is not to be shared.
     """
 
     #: What `wait` answers if there is nothing to share: run it yourself.
-    UNSHARED: Final = ""
+    UNSHARED: Final[Literal["unshared"]] = "unshared"
 
-    def __init__(self, flights: "Flights", key: Hashable) -> None:
-        self.landed: str | None = None
+    def __init__(self, flights: Flights, key: Hashable) -> None:
+        self.landed: Found | None = None
         self.waiters = 0
         self._flights = flights
         self._key = key
         self.thread = threading.get_ident()
-        self._outcome: Future[str | None] = Future()
+        self._outcome: Future[Outcome] = Future()
         self._outcome.set_running_or_notify_cancel()  # a cancelled waiter cannot cancel it for the others
 
-    def __enter__(self) -> "Flight":
+    def __enter__(self) -> Flight:
         self._outer = _led.get()
         _led.set((*self._outer, self))
         return self
@@ -57,18 +63,18 @@ class Flight:
         else:
             self._outcome.set_result(self.landed or self.UNSHARED)
 
-    def wait(self) -> str | None:
+    def wait(self) -> Outcome:
         """Wait in this thread.
 
         Returns:
-            A reference; `UNSHARED`: run it yourself; None: the leader gave up, start again.
+            The stored result; `UNSHARED`: run it yourself; None: the leader gave up, start again.
 
         Raises:
             Exception: What the leader's call raised, the same object.
         """
         return self._outcome.result()
 
-    async def await_outcome(self) -> str | None:
+    async def await_outcome(self) -> Outcome:
         """Wait in this task; the rest as `wait`."""
         return await asyncio.wrap_future(self._outcome)
 
@@ -110,10 +116,10 @@ class Flights:
         return len(self._running)
 
 
-_of_caches: WeakKeyDictionary["RefCache", Flights] = WeakKeyDictionary()
+_of_caches: WeakKeyDictionary[RefCache, Flights] = WeakKeyDictionary()
 
 
-def flights_of(cache: "RefCache") -> Flights:
+def flights_of(cache: RefCache) -> Flights:
     """Return the flights of a cache."""
     return _of_caches.setdefault(cache, Flights())
 

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from mcp_refcache.cache import RefCache
 
 
+def _looks_like_one(text: str) -> bool:
+    return True
+
+
 class Inputs:
     """Resolves the references in the arguments of one function.
 
@@ -85,6 +89,12 @@ class Inputs:
             return args, kwargs
         resolve = self._resolver(caller)
         return tuple(map(resolve, args)), {name: resolve(arg) for name, arg in kwargs.items()}
+
+    def may_have_references(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+        """Tell whether something in the arguments looks like a reference; no store is asked."""
+        if self._has_pending and any(type(arg) is Pending for arg in (*args, *kwargs.values())):
+            return True
+        return bool(self._options.resolve_refs) and _core.contains_refs((args, kwargs), _looks_like_one)
 
     def _has_references(self, args: Any, kwargs: dict[str, Any]) -> bool:
         if self._has_pending and any(type(arg) is Pending for arg in (*args, *kwargs.values())):

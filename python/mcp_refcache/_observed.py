@@ -50,10 +50,10 @@ class Observed:
         method = getattr(self.core, name)
         if name not in _TELL:
             return method
-        operation, tell = _TELL[name]
+        tell = _TELL[name]
 
         def observed(*args: Any, **options: Any) -> Any:
-            call = _Call(self, operation, args, options, time.perf_counter())
+            call = _Call(self, name, args, options, time.perf_counter())
             try:
                 result = method(*args, **options)
             except BaseException as error:
@@ -111,17 +111,23 @@ class _Call:
     def asked(self) -> str | None:
         """The reference that was asked for; not a key, which may be any text."""
         asked = self.args[0] if self.args and self.operation != "set" else None
+        if isinstance(asked, _core.Found):
+            return asked.ref_id
         return asked if _core.is_ref_id(asked) else None
 
     def unit(self) -> str:
         return SizeMode(self.observed.cache.preview_config.size_mode).value
 
 
-def _stored(call: _Call, result: Any) -> None:
-    ref_id, namespace, _, expires_at, _, total_size = result
-    call.observed.ends.note(ref_id, expires_at)
-    tool = call.options.get("tool_name")
-    call.tell(EventKind.STORED, ref_id=ref_id, namespace=namespace, tool=tool, stored_bytes=total_size)
+def _stored(call: _Call, stored: _core.Found) -> None:
+    call.observed.ends.note(stored.ref_id, stored.expires_at)
+    call.tell(
+        EventKind.STORED,
+        ref_id=stored.ref_id,
+        namespace=stored.namespace,
+        tool=stored.tool_name,
+        stored_bytes=stored.total_size,
+    )
 
 
 def _previewed(call: _Call, result: Facts) -> None:
@@ -137,10 +143,8 @@ def _previewed(call: _Call, result: Facts) -> None:
     )
 
 
-def _answered(call: _Call, result: Facts | None) -> None:
-    if result is None:
-        call.missing()
-    elif result["is_complete"]:
+def _answered(call: _Call, result: Facts) -> None:
+    if result["is_complete"]:
         size = result["size"]
         _previewed(call, {**result, "original_size": size, "preview_size": size})
     elif result["preview"] is not None:
@@ -161,18 +165,14 @@ def _cleared(call: _Call, count: int) -> None:
     call.tell(EventKind.CLEARED, namespace=call.args[0] if call.args else None, count=count)
 
 
-#: Methods with the name of their operation and what is told of it; async ones have an `a` in front.
-_TELL: Final[dict[str, tuple[str, Callable[[_Call, Any], None]]]] = {
-    prefix + name: (name, tell)
-    for prefix in ("", "a")
-    for name, tell in {
-        "set": _stored,
-        "get": _previewed,
-        "resolve": _resolved,
-        "delete": _deleted,
-        "clear": _cleared,
-        "answer": _answered,
-    }.items()
+#: Operations by name, with what is told of them.
+_TELL: Final[dict[str, Callable[[_Call, Any], None]]] = {
+    "set": _stored,
+    "get": _previewed,
+    "resolve": _resolved,
+    "delete": _deleted,
+    "clear": _cleared,
+    "answer": _answered,
 }
 
 

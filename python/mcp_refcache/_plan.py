@@ -5,7 +5,6 @@ import logging
 import re
 import uuid
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mcp_refcache import _core
@@ -21,11 +20,13 @@ from mcp_refcache._results import answer_without_store, as_json, is_protocol_res
 from mcp_refcache._signatures import hints_of, injected_names, name_of, owner_name, signature_of
 from mcp_refcache.context_integration import build_context_scoped_policy, expand_template
 from mcp_refcache.events import EventKind
+from mcp_refcache.exceptions import BackendError
 from mcp_refcache.models import AsyncResponseFormat, PreviewStrategy
 from mcp_refcache.permissions import Permission
 
 if TYPE_CHECKING:
     from mcp_refcache._caller import Caller
+    from mcp_refcache._core import Found
     from mcp_refcache._execution import Execution
     from mcp_refcache._options import Options
     from mcp_refcache.cache import RefCache
@@ -52,11 +53,14 @@ class Request:
         lacks: The id that the caller would need to find the result again; None if it has all.
         format: How much to say of a call that goes on in the background; None = as the author said.
         execution: The run in the background that this call started.
-        landed: The reference of the result that this call stored.
+        landed: The result that this call stored.
+        is_stored: Whether the result is to be stored.
+        fence: The name and token of the lease under which this call runs.
     """
 
     __slots__ = (
-        "args", "caller", "execution", "format", "key", "kwargs", "lacks", "landed", "namespace", "policy"
+        "args", "caller", "execution", "fence", "format", "is_stored", "key", "kwargs", "lacks", "landed", "namespace",
+        "policy",
     )  # fmt: skip
 
     def __init__(
@@ -76,7 +80,9 @@ class Request:
         self.lacks: str | None = None
         self.format: AsyncResponseFormat | None = None
         self.execution: Execution | None = None
-        self.landed: str | None = None
+        self.landed: Found | None = None
+        self.is_stored = True
+        self.fence: tuple[str, int] | None = None
 
 
 class Plan:
@@ -162,6 +168,12 @@ class Plan:
             request.key = self._key(args, kwargs, (owner, identity))
         return request
 
+    async def aprepare(self, args: tuple[Any, ...], kwargs: dict[str, Any], caller: "Caller") -> Request:
+        """Prepare a call as `prepare` does, without blocking the event loop for the store of references."""
+        if self.cache._core.waits and self._inputs.may_have_references(args, kwargs):
+            return await asyncio.to_thread(self.prepare, args, kwargs, caller)
+        return self.prepare(args, kwargs, caller)
+
     def _read_format(self, asked: Any) -> AsyncResponseFormat | None:
         if isinstance(asked, str):
             return AsyncResponseFormat(asked)
@@ -231,23 +243,57 @@ class Plan:
 
     # -- hits -----------------------------------------------------------------------------------
 
-    def find(self, request: Request) -> str | None:
-        """Return the reference of the live result of an equal call."""
-        ref_id = None if request.key is None else self.cache._find(request.key, request.namespace)
-        return self.cache._promised(ref_id) if ref_id is not None and self.background else ref_id
+    def find(self, request: Request) -> "Found | None":
+        """Return the live result of an equal call."""
+        if request.key is None:
+            return None
+        try:
+            return self.cache._core.find(request.key, request.namespace)
+        except BackendError as error:
+            return self.bypass(request, error)
 
-    def answer(self, request: Request, ref_id: str) -> dict[str, Any] | None:
-        """Return what this caller may see of a stored result; None if it is gone.
+    async def afind(self, request: Request) -> "Found | None":
+        """Return what `find` returns, without blocking the event loop."""
+        if request.key is None:
+            return None
+        try:
+            return await self.cache._core.find(request.key, request.namespace, wait=False)
+        except BackendError as error:
+            return self.bypass(request, error)
+
+    def bypass(self, request: Request, error: BackendError) -> None:
+        """Let a call run without the store, if its failures are to be borne."""
+        if self.cache.on_backend_error != "bypass":
+            raise error
+        logger.warning("%s runs uncached, as the store fails (%s)", self.name, type(error).__name__)
+        request.key, request.is_stored = None, False
+
+    def not_given_back(self, error: BackendError) -> None:
+        """Note that the turn of a call could not be given back; it ends by itself."""
+        logger.warning("the lease of a call of %s ends by itself: %s", self.name, type(error).__name__)
+
+    def answer(self, request: Request, found: "Found") -> dict[str, Any]:
+        """Return what this caller may see of a stored result.
 
         Raises:
             PermissionDenied: If the caller may neither see nor use it.
         """
+        answer = self.cache._core.answer(found, actor=request.caller.actor, producer=self._is_own)
+        return self._hit(request, found, answer)
+
+    async def aanswer(self, request: Request, found: "Found") -> dict[str, Any]:
+        """Return what `answer` returns, without blocking the event loop."""
+        answer = self.cache._core.answer(found, actor=request.caller.actor, producer=self._is_own, wait=False)
+        return self._hit(request, found, await answer)
+
+    @property
+    def _is_own(self) -> bool:
         # what the context scoped was found with this caller's own ids: it is the caller's as if just made
-        is_own = self.options.is_scoped
-        answer = self.cache._answer(ref_id, actor=request.caller.actor, producer=is_own)
-        if answer is not None:
-            self._note(request, ref_id)
-            self._tell(EventKind.HIT, request, ref_id)
+        return self.options.is_scoped
+
+    def _hit(self, request: Request, found: "Found", answer: dict[str, Any]) -> dict[str, Any]:
+        self._note(request, found.ref_id)
+        self._tell(EventKind.HIT, request, found.ref_id)
         return _sendable(answer, request)
 
     def _note(self, request: Request, ref_id: str) -> None:
@@ -263,55 +309,106 @@ class Plan:
 
     # -- after the function ran: nothing below raises -------------------------------------------
 
-    def store(self, request: Request, result: Any) -> str | None:
-        """Store a result; its reference, or None if it is to be handed on as it is."""
-        options = self.options
+    def store(self, request: Request, result: Any) -> "Found | None":
+        """Store a result; None if it is to be handed on as it is."""
+        if not self._is_storable(request, result):
+            return None
+        found = None
+        try:
+            found = self.cache._core.set(*self._stored(request, result), **self._stored_as(request))
+        except Exception as error:
+            self._not_stored(error)
+        return self._landed(request, found)
+
+    async def astore(self, request: Request, result: Any) -> "Found | None":
+        """Store a result as `store` does, without blocking the event loop."""
+        if not self._is_storable(request, result):
+            return None
+        found = None
+        try:
+            options = self._stored_as(request)
+            found = await self.cache._core.set(*self._stored(request, result), **options, wait=False)
+        except Exception as error:
+            self._not_stored(error)
+        return self._landed(request, found)
+
+    def _is_storable(self, request: Request, result: Any) -> bool:
         execution = request.execution
         if is_protocol_result(result) or (execution is not None and execution.is_cancelled):
-            return None
+            return False
         if is_unfinished(result):
             self._warn_once(
                 "%s is no `async def` but returned something to await: it is not cached; put @cache.cached() "
                 "on the async function itself",
                 self.name,
             )
-            return None
-        try:
-            ref_id = self.cache._put(
-                request.key or uuid.uuid4().hex,
-                result,
-                namespace=request.namespace,
-                bound=options.namespace_template is not None,
-                policy=request.policy,
-                ttl=options.ttl,
-                tool_name=self.name,
-                max_size=options.max_size or None,
-                preview_type=self._preview_type,
-                promised=None if execution is None else execution.ref_id,
-            )
-            self._note(request, ref_id)
-        except Exception as error:
-            logger.warning("a result of %s could not be stored: %s", self.name, type(error).__name__)
-            ref_id = None
-        request.landed = ref_id
-        self._tell(EventKind.MISS, request, ref_id)
-        return ref_id
+            return False
+        return request.is_stored
 
-    def produced(self, request: Request, result: Any, ref_id: str | None) -> Any:
+    def _stored(self, request: Request, result: Any) -> tuple[str, Any]:
+        return request.key or uuid.uuid4().hex, result
+
+    def _stored_as(self, request: Request) -> dict[str, Any]:
+        options = self.options
+        return {
+            "namespace": request.namespace,
+            "bound": options.namespace_template is not None,
+            "policy": request.policy,
+            "ttl": options.ttl,
+            "tool_name": self.name,
+            "max_size": options.max_size or None,
+            "strategy": self._preview_type,
+            "any": True,
+            "prepare": True,
+            "promised": None if request.execution is None else request.execution.ref_id,
+            "fence": request.fence,
+        }
+
+    def _not_stored(self, error: Exception) -> None:
+        logger.warning("a result of %s could not be stored: %s", self.name, type(error).__name__)
+
+    def _landed(self, request: Request, found: "Found | None") -> "Found | None":
+        request.landed = found
+        if found is not None:
+            self._note(request, found.ref_id)
+        self._tell(EventKind.MISS, request, None if found is None else found.ref_id)
+        return found
+
+    def produced(self, request: Request, result: Any, found: "Found | None") -> Any:
         """Return what the caller gets for a result that was just made."""
-        if ref_id is None and (is_protocol_result(result) or is_unfinished(result)):
-            return result
         answer = None
-        if ref_id is not None:
+        if found is not None:
             try:
-                answer = self.cache._answer(ref_id, actor=request.caller.actor, producer=True)
+                answer = self.cache._core.answer(found, actor=request.caller.actor, producer=True)
             except Exception as error:
-                logger.warning("a result of %s could not be shown: %s", self.name, type(error).__name__)
+                self._not_shown(error)
+        return self._made(request, result, found, answer)
+
+    async def aproduced(self, request: Request, result: Any, found: "Found | None") -> Any:
+        """Return what `produced` returns, without blocking the event loop."""
+        answer = None
+        if found is not None:
+            try:
+                answer = await self.cache._core.answer(
+                    found, actor=request.caller.actor, producer=True, wait=False
+                )
+            except Exception as error:
+                self._not_shown(error)
+        return self._made(request, result, found, answer)
+
+    def _not_shown(self, error: Exception) -> None:
+        logger.warning("a result of %s could not be shown: %s", self.name, type(error).__name__)
+
+    def _made(
+        self, request: Request, result: Any, found: "Found | None", answer: dict[str, Any] | None
+    ) -> Any:
+        if found is None and (is_protocol_result(result) or is_unfinished(result)):
+            return result
         if answer is None:
             answer = answer_without_store(
                 self.cache,
                 result,
-                ref_id=ref_id,
+                ref_id=None if found is None else found.ref_id,
                 actor=request.caller.actor,
                 policy=request.policy,
                 namespace=request.namespace,
@@ -323,14 +420,6 @@ class Plan:
                 "nobody. Call again, with arguments that give a smaller result."
             )
         return _sendable(answer, request)
-
-    async def off_loop(self, ref_id: str | None, step: Callable[..., T], *args: Any) -> T:
-        """Take a step with a stored result: a large one in a worker thread, else here."""
-        is_large = False
-        if ref_id is not None:
-            with suppress(Exception):  # a store that fails to say so is asked again in the step itself
-                is_large = self.cache._large(ref_id)
-        return await asyncio.to_thread(step, *args) if is_large else step(*args)
 
     def _tell(self, kind: EventKind, request: Request, ref_id: str | None) -> None:
         if events := self.cache._events:
@@ -350,9 +439,9 @@ class Plan:
             logger.warning(message, *facts)
 
 
-def _sendable(answer: dict[str, Any] | None, request: Request) -> dict[str, Any] | None:
+def _sendable(answer: dict[str, Any], request: Request) -> dict[str, Any]:
     # Python callers get the value itself, clients what JSON can say of it
-    if answer is not None and request.caller.in_context and "value" in answer:
+    if request.caller.in_context and "value" in answer:
         answer["value"] = as_json(answer["value"])
     return answer
 

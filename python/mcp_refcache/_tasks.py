@@ -22,6 +22,7 @@ from mcp_refcache.models import (
 from mcp_refcache.permissions import Permission
 
 if TYPE_CHECKING:
+    from mcp_refcache._core import Found
     from mcp_refcache._plan import Request
     from mcp_refcache.access.actor import Actor
     from mcp_refcache.cache import RefCache
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 #: How long, and how many of, those that ended badly can be asked for.
 _SECONDS_REMEMBERED: Final = 3600.0
 _MOST_REMEMBERED: Final = 1000
-_MOST_KEPT: Final = 10_000
 
 #: The digits of a reference that the core makes.
 _PROMISED_DIGITS: Final = 32
@@ -62,7 +62,6 @@ class Tasks:
         self._lock = threading.Lock()
         self._running: dict[Hashable, Execution] = {}
         self._known: OrderedDict[str, Execution] = OrderedDict()
-        self._kept: OrderedDict[str, str] = OrderedDict()
 
     def board(self, request: "Request", tool_name: str, max_retries: int) -> tuple[Execution, bool]:
         """Join an equal call that is running, or lead one.
@@ -92,7 +91,7 @@ class Tasks:
             execution.is_detached = execution.is_detached or not execution.has_ended
             return not execution.has_ended
 
-    def finish(self, execution: Execution, error: BaseException | None, landed: str | None) -> None:
+    def finish(self, execution: Execution, error: BaseException | None, landed: "Found | None") -> None:
         """Note the end of an execution, before its waiters learn of it."""
         info, is_cancelled = execution.info, execution.is_cancelled
         with self._lock:
@@ -112,37 +111,11 @@ class Tasks:
         if info.status == TaskStatus.CANCELLED:
             self.backend.cancel(execution.ref_id)  # where its event loop ended, nobody has said so yet
             if landed is not None:  # it was stored while it was being cancelled
-                self._cache._core.delete(landed)
+                self._cache._core.delete(landed.ref_id)
         if isinstance(error, Exception) and not is_cancelled:
             execution.outcome.set_exception(error)
         else:
             execution.outcome.set_result(landed)
-
-    def keep_promise(self, promised: str, ref_id: str) -> None:
-        """Make a stored result answer to the reference that was promised for it.
-
-        The core gives references itself, so the entry is written once more; the first copy is what its key finds.
-        """
-        backend = self._cache._backend
-        entry = backend.get(ref_id)
-        if entry is None:  # it did not outlive its storing
-            return
-        entry.metadata = {**entry.metadata, "async_completed": True}
-        backend.set(promised, entry)
-        with self._lock:
-            self._kept[ref_id] = promised
-            if len(self._kept) > _MOST_KEPT:
-                self._kept.popitem(last=False)
-
-    def promised(self, ref_id: str) -> str | None:
-        """The reference that was promised for an entry, or its own; None if it was removed under the former."""
-        promised = self._kept.get(ref_id)
-        if promised is None or self._cache.exists(promised):
-            return promised or ref_id
-        with self._lock:
-            self._kept.pop(ref_id, None)
-        self._cache._core.delete(ref_id)
-        return None
 
     # -- asking ---------------------------------------------------------------------------------
 
@@ -236,7 +209,7 @@ class Tasks:
             policy=request.policy,
             ttl=_core.Never(),
             tool_name=tool_name,
-        )[0]
+        ).ref_id
 
     def _check(self, ref_id: str, permission: Permission, actor: "Actor") -> None:
         promise = self._store.get(ref_id)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from mcp_refcache import _core
 from mcp_refcache._cached import Options, decorate
-from mcp_refcache._caller import read_caller
+from mcp_refcache._caller import aread_caller, read_caller
 from mcp_refcache._execution import eta
+from mcp_refcache._locks import AsyncLock, Lock
 from mcp_refcache._made import Ledger
 from mcp_refcache._observed import Observed
 from mcp_refcache._ref import enlist
@@ -35,6 +36,7 @@ from mcp_refcache.permissions import AccessPolicy
 from mcp_refcache.preview import PaginateGenerator, SampleGenerator, get_default_generator
 
 if TYPE_CHECKING:
+    from mcp_refcache._core import Found
     from mcp_refcache.access.actor import Actor
     from mcp_refcache.access.checker import PermissionChecker
     from mcp_refcache.backends.base import CacheBackend
@@ -90,6 +92,8 @@ class RefCache:
         identity: Says who makes a request: a function of the FastMCP context, async or not, that answers an
             `Identity`, a mapping of template names (`{"user_id": ...}`), or None if it does not know.
             None = middleware (`use_identity`), the access token and the state of the context say it.
+        on_backend_error: What a decorated tool does while the store fails: `"raise"` a `BackendError`, or run
+            uncached (`"bypass"`).
 
     Raises:
         TypeError: For a backend without the six methods, for `preview_length` beside `preview_config`, and for
@@ -121,6 +125,7 @@ class RefCache:
         types: Iterable[type[Any]] = (),
         default: Callable[[Any], Any] | None = None,
         identity: Callable[[Any], Any] | None = None,
+        on_backend_error: Literal["raise", "bypass"] = "raise",
     ) -> None:
         if resolve_requires not in ("execute", "read"):
             raise ValueError(f"resolve_requires must be 'execute' or 'read', not {resolve_requires!r}")
@@ -139,7 +144,10 @@ class RefCache:
         if identity is not None and not callable(identity):
             raise TypeError(f"identity must be a function of the context, not {type(identity).__name__}")
         _check_part("task_backend", task_backend, *_TASK_METHODS)
+        if on_backend_error not in ("raise", "bypass"):
+            raise ValueError(f"on_backend_error must be 'raise' or 'bypass', not {on_backend_error!r}")
         self.name = name
+        self.on_backend_error = on_backend_error
         self.identity = identity
         self._made = Ledger()
         self._full_docs: set[str] = set()
@@ -297,24 +305,37 @@ class RefCache:
         """
         if policy is not None:
             _check_policy("policy", policy)
-        ref_id, namespace, created_at, expires_at, total_items, total_size = self._core.set(
-            key,
-            value,
-            namespace=namespace,
-            policy=policy,
-            ttl=ttl,
-            tool_name=tool_name,
-            actor=None if actor is None else resolve_actor(actor),
+        return self._reference(
+            self._core.set(key, value, **_stored_as(namespace, policy, ttl, tool_name, actor))
         )
+
+    async def aset(
+        self,
+        key: str,
+        value: Any,
+        namespace: str | None = None,
+        policy: AccessPolicy | None = None,
+        ttl: Ttl = None,
+        tool_name: str | None = None,
+        *,
+        actor: ActorLike | None = None,
+    ) -> CacheReference:
+        """Store a value as `set` does, without blocking the event loop."""
+        if policy is not None:
+            _check_policy("policy", policy)
+        options = _stored_as(namespace, policy, ttl, tool_name, actor)
+        return self._reference(await self._core.set(key, value, **options, wait=False))
+
+    def _reference(self, stored: Found) -> CacheReference:
         return CacheReference(
-            ref_id=ref_id,
+            ref_id=stored.ref_id,
             cache_name=self.name,
-            namespace=namespace,
-            tool_name=tool_name,
-            created_at=created_at,
-            expires_at=expires_at,
-            total_items=total_items,
-            total_size=total_size,
+            namespace=stored.namespace,
+            tool_name=stored.tool_name,
+            created_at=stored.created_at,
+            expires_at=stored.expires_at,
+            total_items=stored.total_items,
+            total_size=stored.total_size,
         )
 
     def get(
@@ -347,6 +368,22 @@ class RefCache:
             **self._core.get(ref_id, actor=reader, page=page, page_size=page_size, max_size=max_size)
         )
 
+    async def aget(
+        self,
+        ref_id: str,
+        *,
+        page: int | None = None,
+        page_size: int | None = None,
+        max_size: int | None = None,
+        actor: ActorLike | None = None,
+    ) -> CacheResponse | AsyncTaskResponse:
+        """Return a preview or page as `get` does, without blocking the event loop."""
+        reader = await self._acaller() if actor is None else resolve_actor(actor)
+        if self._tasks is not None and (unfinished := self._tasks.poll(ref_id, reader)):
+            return unfinished
+        options = {"page": page, "page_size": page_size, "max_size": max_size}
+        return CacheResponse(**await self._core.get(ref_id, actor=reader, **options, wait=False))
+
     def resolve(self, ref_id: str, *, actor: ActorLike | None = None) -> Any:
         """Return a fresh copy of the stored value.
 
@@ -364,6 +401,12 @@ class RefCache:
             return self._core.resolve(ref_id, actor=self._caller(), use=True)
         return self._core.resolve(ref_id, actor=resolve_actor(actor))
 
+    async def aresolve(self, ref_id: str, *, actor: ActorLike | None = None) -> Any:
+        """Return the stored value as `resolve` does, without blocking the event loop."""
+        if actor is None:
+            return await self._core.resolve(ref_id, actor=await self._acaller(), use=True, wait=False)
+        return await self._core.resolve(ref_id, actor=resolve_actor(actor), wait=False)
+
     def delete(self, ref_id: str, *, actor: ActorLike | None = None) -> bool:
         """Remove an entry.
 
@@ -379,9 +422,18 @@ class RefCache:
         """
         return self._core.delete(ref_id, actor=self._caller() if actor is None else resolve_actor(actor))
 
+    async def adelete(self, ref_id: str, *, actor: ActorLike | None = None) -> bool:
+        """Remove an entry as `delete` does, without blocking the event loop."""
+        who = await self._acaller() if actor is None else resolve_actor(actor)
+        return await self._core.delete(ref_id, actor=who, wait=False)
+
     def exists(self, ref_id: str) -> bool:
         """Tell whether a live entry has this reference or key."""
         return self._core.exists(ref_id)
+
+    async def aexists(self, ref_id: str) -> bool:
+        """Tell whether a live entry is there as `exists` does, without blocking the event loop."""
+        return await self._core.exists(ref_id, wait=False)
 
     def clear(self, namespace: str | None = None, *, actor: ActorLike | None = None) -> int:
         """Remove this cache's entries of exactly one namespace, or all.
@@ -394,6 +446,46 @@ class RefCache:
             How many were removed.
         """
         return self._core.clear(namespace, actor=None if actor is None else resolve_actor(actor))
+
+    async def aclear(self, namespace: str | None = None, *, actor: ActorLike | None = None) -> int:
+        """Remove entries as `clear` does, without blocking the event loop."""
+        who = None if actor is None else resolve_actor(actor)
+        return await self._core.clear(namespace, actor=who, wait=False)
+
+    def keys(self, namespace: str | None = None, *, actor: ActorLike | None = None) -> list[str]:
+        """Return the references of this cache's live entries.
+
+        Args:
+            namespace: Exactly this namespace; None = all.
+            actor: Only entries that this actor may READ. None = all, for the server itself.
+        """
+        return self._core.keys(namespace, actor=None if actor is None else resolve_actor(actor))
+
+    async def akeys(self, namespace: str | None = None, *, actor: ActorLike | None = None) -> list[str]:
+        """Return references as `keys` does, without blocking the event loop."""
+        who = None if actor is None else resolve_actor(actor)
+        return await self._core.keys(namespace, actor=who, wait=False)
+
+    def lock(self, name: str, *, ttl: float = 30.0, timeout: float | None = None) -> Lock:
+        """Return a lock that all processes on one store share; a context manager.
+
+        It is renewed while it is held, and ends by itself `ttl` seconds after its holder died. `token` is a
+        number that only grows from holder to holder: whoever writes for the holder of a lock can refuse a
+        smaller one than it has seen (a fencing token).
+
+        Args:
+            name: Any text; it is this cache's own.
+            ttl: Seconds until it ends by itself, more than 0.
+            timeout: The most seconds to wait for it. None = for ever.
+
+        Raises:
+            TimeoutError: On entering, if somebody else holds it for longer than `timeout`.
+        """
+        return Lock(self._core, f"lock:{self.name}:{name}", ttl=ttl, timeout=timeout)
+
+    def alock(self, name: str, *, ttl: float = 30.0, timeout: float | None = None) -> AsyncLock:
+        """Return the lock of `lock` for `async with`."""
+        return AsyncLock(self._core, f"lock:{self.name}:{name}", ttl=ttl, timeout=timeout)
 
     def get_task_status(self, ref_id: str) -> TaskInfo | None:
         """Return the state of a background task, for the server itself; None if it is not known."""
@@ -555,6 +647,10 @@ class RefCache:
         """The current caller in the agent role, from the request if there is one."""
         return read_caller(self).actor
 
+    async def _acaller(self) -> Actor:
+        """The same, with what only an event loop can find out."""
+        return (await aread_caller(self)).actor
+
     def _policy_of(self, namespace: str) -> AccessPolicy:
         """Who may do what in a namespace where nothing else is said."""
         for pattern, policy in self._namespace_policies:
@@ -565,54 +661,6 @@ class RefCache:
     def _knows(self, text: str) -> bool:
         """Whether a text is a reference that this cache may follow."""
         return self._core.knows(text)
-
-    def _find(self, key: str, namespace: str) -> str | None:
-        """The reference of a live entry by its exact key."""
-        return self._core.find(key, namespace)
-
-    def _put(
-        self,
-        key: str,
-        value: Any,
-        *,
-        namespace: str,
-        bound: bool,
-        policy: AccessPolicy | None,
-        ttl: Ttl,
-        tool_name: str | None,
-        max_size: int | None,
-        preview_type: str | None,
-        promised: str | None = None,
-    ) -> str:
-        """Store a tool's result, whatever it is; the reference, or the one that was promised for it."""
-        ref_id = self._core.set(
-            key,
-            value,
-            namespace=namespace,
-            policy=policy,
-            ttl=ttl,
-            tool_name=tool_name,
-            max_size=max_size,
-            strategy=preview_type,
-            bound=bound,
-            any=True,
-        )[0]
-        if promised is None or self._tasks is None:
-            return ref_id
-        self._tasks.keep_promise(promised, ref_id)
-        return promised
-
-    def _promised(self, ref_id: str) -> str | None:
-        """The reference under which a result was promised, where it was; None if it was removed since."""
-        return ref_id if self._tasks is None else self._tasks.promised(ref_id)
-
-    def _answer(self, ref_id: str, *, actor: Actor, producer: bool) -> dict[str, Any] | None:
-        """What a tool answers in place of its result; None if the entry is gone."""
-        return self._core.answer(ref_id, actor=actor, producer=producer)
-
-    def _large(self, ref_id: str) -> bool:
-        """Whether answering may take long."""
-        return self._core.is_large(ref_id)
 
     def _create_preview(
         self, value: Any, page: int | None = None, page_size: int | None = None, max_size: int | None = None
@@ -646,6 +694,23 @@ class RefCache:
 
     def __repr__(self) -> str:
         return f"RefCache(name={self.name!r}, backend={type(self._backend).__name__})"
+
+
+def _stored_as(
+    namespace: str | None,
+    policy: AccessPolicy | None,
+    ttl: Ttl,
+    tool_name: str | None,
+    actor: ActorLike | None,
+) -> dict[str, Any]:
+    """The options of the core's `set`."""
+    return {
+        "namespace": namespace,
+        "policy": policy,
+        "ttl": ttl,
+        "tool_name": tool_name,
+        "actor": None if actor is None else resolve_actor(actor),
+    }
 
 
 def _make_backend(backend: Any, max_size: int | None) -> CacheBackend:

@@ -56,6 +56,8 @@ pub struct SetOptions<'a> {
     pub bound: bool,
     /// Whether the preview is made at once and stored with a large value: it will be asked for.
     pub prepare: bool,
+    /// The reference that was promised for the value before it was made; `None` = a new one.
+    pub promised: Option<RefId>,
     /// The lease under which the value was made; see [`PutOptions::fence`](crate::backend::PutOptions).
     pub fence: Option<Fence<'a>>,
 }

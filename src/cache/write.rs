@@ -77,9 +77,13 @@ impl RefCache {
             max_size: options.max_size,
             strategy: options.strategy,
             bound: options.bound,
+            promised: options.promised.is_some(),
             extra: None,
         };
-        let ref_id = RefId::generate(&self.parts.name)?;
+        let ref_id = match options.promised {
+            Some(promised) => promised,
+            None => RefId::generate(&self.parts.name)?,
+        };
         let expires_at = lifetime.map(|seconds| now + seconds);
         let reference = Reference {
             ref_id: ref_id.clone(),

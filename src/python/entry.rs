@@ -51,6 +51,9 @@ pub(super) fn metadata<'py>(py: Python<'py>, details: &Details) -> PyResult<Boun
     metadata.set_item(intern!(py, "tool_name"), details.tool_name.as_deref())?;
     metadata.set_item(intern!(py, "total_items"), details.total_items)?;
     metadata.set_item(intern!(py, "total_size"), details.total_size)?;
+    if details.promised {
+        metadata.set_item(intern!(py, "async_completed"), true)?;
+    }
     if details.max_size.is_some() || details.strategy.is_some() || details.bound {
         let reserved = PyDict::new(py);
         reserved.set_item("max_size", details.max_size)?;

@@ -198,8 +198,3 @@ pub(super) fn fresh<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, 
         },
     }
 }
-
-/// Whether sizing a stored value takes long enough to let go of the interpreter or the event loop.
-pub(super) fn is_large(value: &Value) -> bool {
-    value.total_size().is_some_and(|size| size >= LARGE)
-}

@@ -229,17 +229,18 @@ class RefCacheMiddleware(Middleware):
                     namespace, is_bound = own, True
                     break
         limit = cache.preview_config.max_size
-        ref_id = cache._put(
+        stored = cache._core.set(
             uuid.uuid4().hex,
             value,
             namespace=namespace,
             bound=is_bound,
             policy=policy,
-            ttl=None,
             tool_name=name,
             max_size=min(limit, self._limit) if self._counts_as_cache else limit,
-            preview_type=None,
+            any=True,
+            prepare=True,
         )
+        ref_id = stored.ref_id
         cache._made.note(ref_id, name, namespace, policy or cache._policy_of(namespace), caller.actor)
         return ref_id
 

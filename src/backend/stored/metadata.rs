@@ -34,6 +34,8 @@ struct Facts<'a> {
     tool_name: Option<&'a str>,
     total_items: Option<usize>,
     total_size: Option<usize>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    async_completed: bool,
 }
 
 /// The metadata of an entry whose value has these types.
@@ -59,6 +61,7 @@ pub(super) fn write(details: &Details, types: Option<String>) -> Result<String> 
                 tool_name: details.tool_name.as_deref(),
                 total_items: details.total_items,
                 total_size: details.total_size,
+                async_completed: details.promised,
             };
             members(&Document::from_serialize(&facts)?)?
         }

@@ -30,6 +30,7 @@ use crate::cache::{
     checked_ttl, not_found,
 };
 use crate::preview::PreviewStrategy;
+use crate::reference::RefId;
 use crate::value::Value;
 
 /// The native half of a `RefCache`: storage, permissions, previews.
@@ -177,7 +178,7 @@ impl Cache {
     ///
     /// With `any`, a value that has no JSON text is kept as the object it is; else it is an error. `prepare`
     /// makes the preview at once. `fence` is the name and token of the lease under which it was made.
-    #[pyo3(signature = (key, value, *, namespace = None, policy = None, ttl = None, tool_name = None, actor = None, max_size = None, strategy = None, bound = false, any = false, prepare = false, fence = None, wait = true))]
+    #[pyo3(signature = (key, value, *, namespace = None, policy = None, ttl = None, tool_name = None, actor = None, max_size = None, strategy = None, bound = false, any = false, prepare = false, promised = None, fence = None, wait = true))]
     #[allow(
         clippy::too_many_arguments,
         reason = "called by two methods, by keyword"
@@ -197,6 +198,7 @@ impl Cache {
         bound: bool,
         any: bool,
         prepare: bool,
+        promised: Option<&str>,
         fence: Option<(String, u64)>,
         wait: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
@@ -214,6 +216,7 @@ impl Cache {
             .map(str::parse::<PreviewStrategy>)
             .transpose()
             .map_err(to_py)?;
+        let promised = promised.and_then(RefId::parse);
         // a generator of the user's own makes its previews when they are asked for
         let prepare = prepare && self.parts.read().generator.is_none();
         let snapshot = if any {
@@ -234,6 +237,7 @@ impl Cache {
                 strategy,
                 bound,
                 prepare,
+                promised,
                 fence: fence.as_ref().map(|(lease, token)| Fence {
                     lease,
                     token: *token,
@@ -509,6 +513,12 @@ impl Cache {
         })
     }
 
+    /// Whether operations wait for a disk, a network or other code.
+    #[getter]
+    fn waits(&self) -> bool {
+        self.waits
+    }
+
     /// Whether other processes see the same entries and leases.
     #[getter]
     fn shared(&self) -> bool {
@@ -587,6 +597,16 @@ impl Cache {
                 fields.set_item(intern!(py, "cache_name"), core.name())?;
                 Ok(fields.into_any().unbind())
             })
+        })
+    }
+
+    /// When an entry ends, in seconds since 1970; None = never, or it is gone.
+    fn expires_at<'py>(&self, py: Python<'py>, ref_id: String) -> PyResult<Bound<'py, PyAny>> {
+        let core = self.core();
+        self.run(py, true, async move {
+            let now = core.now();
+            let found = core.backend().get(&ref_id, now, Want::Head).await;
+            object(found.map_err(to_py)?.and_then(|entry| entry.expires_at))
         })
     }
 
