@@ -17,6 +17,7 @@ from datetime import time as clock_time
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from threading import Thread
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -439,6 +440,29 @@ def opaque(described: str, shown: str = '"x"') -> tuple[str, str]:
 def test_damaged_descriptions_are_a_codec_error(described: str) -> None:
     with pytest.raises(CodecError):
         from_stored(*opaque(described))
+
+
+def test_a_key_that_is_none_is_a_codec_error() -> None:
+    with pytest.raises(CodecError):
+        from_stored('{"x": 1}', '{"v": 1, "notes": [[5, 1]], "objects": [{"set": []}]}')
+
+
+def test_the_deepest_value_comes_back() -> None:
+    value: Any = date(2026, 1, 2)
+    for level in range(660):
+        value = OrderedDict(a=[value]) if level % 2 else Point(value, 1)
+    depths: list[int] = []
+
+    def work() -> None:
+        back, depth = kept(value), 0
+        while not isinstance(back, date):
+            back, depth = back["a"] if isinstance(back, dict) else back[0], depth + 1
+        depths.append(depth)
+
+    thread = Thread(target=work)
+    thread.start()
+    thread.join()
+    assert depths == [990]
 
 
 def test_errors_do_not_show_what_is_stored() -> None:
