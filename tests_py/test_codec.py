@@ -150,7 +150,7 @@ VALUES: dict[str, list[Any]] = {
     "classes": [Row(1, [(1,), {2}]), {"row": Row(1, [])}, Frozen(date(2026, 1, 2)), model(), [model(), {"m": (model(),)}], SimpleNamespace(a=1, b={2})],
     "numpy": [
         np.int8(1), np.uint64(2**63), np.longlong(5), np.float64(-0.0), np.float64("nan"), np.float32(0.1), np.float16(1.5), np.longdouble("1.1"), np.True_,
-        np.complex64(1 + 2j), np.str_("é"), np.bytes_(b"x"), np.datetime64("2026-01-02T03:04:05.123456789"), np.datetime64("NaT"), np.timedelta64(5, "ms"),
+        np.complex64(1 + 2j), np.str_("é"), np.bytes_(b"x"), np.datetime64("2026-01-02T03:04:05.123456789"), np.datetime64("NaT", "s"), np.timedelta64(5, "ms"),
         np.dtype("f8"), np.dtype([("a", "<i4"), ("b", "<f8", (2,))]), np.zeros(2, [("a", "<i4"), ("b", "<f8")])[0], {np.int64(1): np.float64(2.0)}.values() and {np.int64(5)},
     ],
     "pandas": [
