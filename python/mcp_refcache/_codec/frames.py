@@ -111,7 +111,7 @@ def _pack_zone(zone: Any, pack: Pack) -> Tree:
 
 @unpacks("pandas.zone")
 def _zone(name: str, unpack: Unpack) -> Any:
-    import pytz
+    import pytz  # pyright: ignore[reportMissingModuleSource] -- comes with pandas 2
 
     return pytz.timezone(name)
 
