@@ -17,6 +17,7 @@ from datetime import time as clock_time
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from threading import Thread
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -149,7 +150,7 @@ VALUES: dict[str, list[Any]] = {
     "classes": [Row(1, [(1,), {2}]), {"row": Row(1, [])}, Frozen(date(2026, 1, 2)), model(), [model(), {"m": (model(),)}], SimpleNamespace(a=1, b={2})],
     "numpy": [
         np.int8(1), np.uint64(2**63), np.longlong(5), np.float64(-0.0), np.float64("nan"), np.float32(0.1), np.float16(1.5), np.longdouble("1.1"), np.True_,
-        np.complex64(1 + 2j), np.str_("é"), np.bytes_(b"x"), np.datetime64("2026-01-02T03:04:05.123456789"), np.datetime64("NaT"), np.timedelta64(5, "ms"),
+        np.complex64(1 + 2j), np.str_("é"), np.bytes_(b"x"), np.datetime64("2026-01-02T03:04:05.123456789"), np.datetime64("NaT", "s"), np.timedelta64(5, "ms"),
         np.dtype("f8"), np.dtype([("a", "<i4"), ("b", "<f8", (2,))]), np.zeros(2, [("a", "<i4"), ("b", "<f8")])[0], {np.int64(1): np.float64(2.0)}.values() and {np.int64(5)},
     ],
     "pandas": [
@@ -439,6 +440,29 @@ def opaque(described: str, shown: str = '"x"') -> tuple[str, str]:
 def test_damaged_descriptions_are_a_codec_error(described: str) -> None:
     with pytest.raises(CodecError):
         from_stored(*opaque(described))
+
+
+def test_a_key_that_is_none_is_a_codec_error() -> None:
+    with pytest.raises(CodecError):
+        from_stored('{"x": 1}', '{"v": 1, "notes": [[5, 1]], "objects": [{"set": []}]}')
+
+
+def test_the_deepest_value_comes_back() -> None:
+    value: Any = date(2026, 1, 2)
+    for level in range(660):
+        value = OrderedDict(a=[value]) if level % 2 else Point(value, 1)
+    depths: list[int] = []
+
+    def work() -> None:
+        back, depth = kept(value), 0
+        while not isinstance(back, date):
+            back, depth = back["a"] if isinstance(back, dict) else back[0], depth + 1
+        depths.append(depth)
+
+    thread = Thread(target=work)
+    thread.start()
+    thread.join()
+    assert depths == [990]
 
 
 def test_errors_do_not_show_what_is_stored() -> None:

@@ -76,7 +76,8 @@ impl<'a, 'py> Decoder<'a, 'py> {
                     let dict = PyDict::new(self.py);
                     for item in items {
                         let key = item.key.expect("items of a dict have keys");
-                        dict.set_item(self.key(key)?, self.span(item.value)?)?;
+                        let (key, value) = (self.key(key)?, self.span(item.value)?);
+                        self.set(&dict, key, value)?;
                     }
                     return Ok(dict.into_any());
                 }
@@ -99,7 +100,8 @@ impl<'a, 'py> Decoder<'a, 'py> {
                         Node::Span(span) => self.key(span.clone())?,
                         other => self.node(other)?,
                     };
-                    dict.set_item(key, self.node(node)?)?;
+                    let value = self.node(node)?;
+                    self.set(&dict, key, value)?;
                 }
                 Ok(dict.into_any())
             }
@@ -195,13 +197,27 @@ impl<'a, 'py> Decoder<'a, 'py> {
             let key = self.key(*at..end)?;
             *at = end + 2;
             let value = self.value(at)?;
-            dict.set_item(key, value)?;
+            self.set(&dict, key, value)?;
             if bytes.get(*at) == Some(&b',') {
                 *at += 2;
             }
         }
         *at += 1;
         Ok(dict.into_any())
+    }
+
+    /// Adds an item; keys that were made of texts may turn out to be none.
+    fn set(
+        &self,
+        dict: &Bound<'py, PyDict>,
+        key: Bound<'py, PyAny>,
+        value: Bound<'py, PyAny>,
+    ) -> PyResult<()> {
+        let set = dict.set_item(key, value);
+        match &self.objects {
+            Some(Source::Portable(readers)) => set.map_err(|why| readers.refused(why)),
+            Some(Source::Live(_)) | None => set,
+        }
     }
 
     fn key(&mut self, span: Range<usize>) -> PyResult<Bound<'py, PyAny>> {

@@ -38,14 +38,20 @@ pub(super) fn to_py(error: Error) -> PyErr {
 
 /// An exception on its way through the core. A `PermissionError` is understood as a denial.
 pub(super) fn from_py(raised: PyErr) -> Error {
-    let kind = Python::attach(|py| {
-        if raised.is_instance_of::<PyPermissionError>(py) {
-            ErrorKind::PermissionDenied
+    Python::attach(|py| {
+        let kind = if raised.is_instance_of::<PyPermissionError>(py) {
+            Some(ErrorKind::PermissionDenied)
         } else {
-            kind_of(py, &raised).unwrap_or(ErrorKind::Hook)
+            kind_of(py, &raised)
+        };
+        match kind {
+            Some(kind) if kind != ErrorKind::PermissionDenied => {
+                Error::new(kind, raised.value(py).to_string())
+            }
+            _ => Error::new(kind.unwrap_or(ErrorKind::Hook), "code of the user failed"),
         }
-    });
-    Error::new(kind, "code of the user failed").caused_by(raised)
+    })
+    .caused_by(raised)
 }
 
 /// The classes of `mcp_refcache.exceptions`, subclasses before their bases.

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyString, PyType};
@@ -91,7 +92,7 @@ fn codec<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
 pub(super) struct Readers<'a, 'py> {
     py: Python<'py>,
     texts: &'a PortableObjects,
-    readers: Vec<Option<Bound<'py, PyAny>>>,
+    readers: HashMap<u32, Bound<'py, PyAny>>,
 }
 
 impl<'a, 'py> Readers<'a, 'py> {
@@ -99,7 +100,7 @@ impl<'a, 'py> Readers<'a, 'py> {
         Self {
             py,
             texts,
-            readers: vec![None; texts.0.len()],
+            readers: HashMap::new(),
         }
     }
 
@@ -111,22 +112,25 @@ impl<'a, 'py> Readers<'a, 'py> {
         number: u32,
         shown: Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let index = number as usize;
-        let restored = (|| {
-            let reader = match &self.readers[index] {
-                Some(reader) => reader,
-                None => {
-                    let reader = codec(self.py, "reader")?.call1((&*self.texts.0[index],))?;
-                    self.readers[index].insert(reader)
-                }
-            };
-            reader.call1((shown,))
-        })();
+        let restored = self
+            .reader(number)
+            .and_then(|reader| reader.call1((shown,)));
         restored.map_err(|why| self.refused(why))
     }
 
-    /// Messages of other exceptions may quote what is stored, so their type has to do.
-    fn refused(&self, why: PyErr) -> PyErr {
+    fn reader(&mut self, number: u32) -> PyResult<&Bound<'py, PyAny>> {
+        match self.readers.entry(number) {
+            Entry::Occupied(known) => Ok(known.into_mut()),
+            Entry::Vacant(new) => {
+                let text = &*self.texts.0[number as usize];
+                Ok(new.insert(codec(self.py, "reader")?.call1((text,))?))
+            }
+        }
+    }
+
+    /// The `CodecError` for what an object that was read raises. Messages of other exceptions may quote
+    /// what is stored, so their type has to do.
+    pub(super) fn refused(&self, why: PyErr) -> PyErr {
         let py = self.py;
         if is_exit(py, &why) || error::kind_of(py, &why) == Some(ErrorKind::Codec) {
             return why;

@@ -33,7 +33,7 @@ def _pack_column(values: Any, pack: Pack) -> Tree:
     if isinstance(dtype, pd.CategoricalDtype):
         return {"pandas.categories": [pack(dtype.categories), pack(np.asarray(values.codes)), dtype.ordered]}
     if isinstance(dtype, pd.DatetimeTZDtype):
-        return {"pandas.moments": [pack(np.asarray(values.asi8)), dtype.unit, pack(dtype.tz)]}
+        return {"pandas.moments": [pack(np.asarray(values.asi8)), dtype.unit, _pack_zone(dtype.tz, pack)]}
     if isinstance(dtype, pd.PeriodDtype):
         return {"pandas.periods": [pack(np.asarray(values.asi8)), dtype.name]}
     if isinstance(dtype, pd.IntervalDtype):
@@ -100,6 +100,20 @@ def _array(column: Tree, unpack: Unpack) -> Any:
     if isinstance(values, np.ndarray) and values.dtype.kind not in "mM":
         return pd.arrays.NumpyExtensionArray(values)
     return pd.array(values, dtype=values.dtype)
+
+
+def _pack_zone(zone: Any, pack: Pack) -> Tree:
+    # before version 3 pandas takes its zones from pytz
+    if type(zone).__module__.partition(".")[0] == "pytz":
+        return {"pandas.zone": zone.zone}
+    return pack(zone)
+
+
+@unpacks("pandas.zone")
+def _zone(name: str, unpack: Unpack) -> Any:
+    import pytz  # pyright: ignore[reportMissingModuleSource] -- comes with pandas 2
+
+    return pytz.timezone(name)
 
 
 # -- indexes ---------------------------------------------------------------------------------------
@@ -194,7 +208,7 @@ def _frame(payload: list[Any], unpack: Unpack) -> pd.DataFrame:
 
 @packs(pd.Timestamp)
 def _pack_timestamp(value: pd.Timestamp, pack: Pack) -> Tree:
-    return {"pandas.timestamp": [int(value.asm8.view("i8")), value.unit, pack(value.tzinfo)]}
+    return {"pandas.timestamp": [int(value.asm8.view("i8")), value.unit, _pack_zone(value.tzinfo, pack)]}
 
 
 @unpacks("pandas.timestamp")
