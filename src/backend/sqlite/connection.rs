@@ -1,0 +1,52 @@
+//! One connection, set up.
+
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
+
+use super::file::Place;
+
+/// Pages of a new file. Large ones make the end of a large value quick to reach, small ones small writes;
+/// measured in `tests/sqlite_speed.rs`.
+const PAGE: u32 = 4096;
+
+/// As much of the file as can be is read without copying it first.
+const MAPPED: i64 = 1 << 40;
+
+/// What a write-ahead log shrinks to after a large write.
+const LOG_LIMIT: i64 = 16 << 20;
+
+/// Statements that stay prepared: more than there are.
+const STATEMENTS: usize = 64;
+
+/// Opens a connection for reading and writing.
+pub(super) fn connect(place: &Place, timeout: Duration) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = match place {
+        Place::Memory => Connection::open_in_memory_with_flags(flags)?,
+        Place::File(path) => Connection::open_with_flags(path, flags)?,
+    };
+    db.busy_timeout(timeout)?;
+    db.set_prepared_statement_cache_capacity(STATEMENTS);
+    // a file may come from anywhere: its triggers shall not reach beyond it
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    // the first two take effect in a new file only
+    db.execute_batch(&format!(
+        "PRAGMA page_size={PAGE};
+         PRAGMA auto_vacuum=INCREMENTAL;
+         PRAGMA foreign_keys=ON;
+         PRAGMA synchronous=NORMAL;
+         PRAGMA mmap_size={MAPPED};
+         PRAGMA journal_size_limit={LOG_LIMIT};"
+    ))?;
+    Ok(db)
+}
+
+/// Opens a connection that only reads.
+pub(super) fn connect_reader(place: &Place, timeout: Duration) -> rusqlite::Result<Connection> {
+    let db = connect(place, timeout)?;
+    db.pragma_update(None, "query_only", true)?;
+    Ok(db)
+}

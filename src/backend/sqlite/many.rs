@@ -1,0 +1,100 @@
+//! Operations over many records: listing, clearing, purging. They touch indexes and what they are about, no
+//! other row, and remove in batches so that other writers get their turn.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension as _, params, params_from_iter};
+
+use crate::backend::Scope;
+use crate::clock::Timestamp;
+
+/// Rows that are removed in one transaction: some ten milliseconds.
+pub(super) const BATCH: usize = 500;
+
+const PURGE: &str = "
+    DELETE FROM cache_entries WHERE rowid IN (
+        SELECT rowid FROM cache_entries WHERE expires_at <= ?1 LIMIT ?2)";
+
+const ENDED: &str = "SELECT 1 FROM cache_entries WHERE expires_at <= ?1 LIMIT 1";
+
+/// A scope as a condition: both an index on `(namespace, key)` and that on `key` know the rowid.
+#[derive(Clone)]
+pub(super) struct Condition {
+    sql: String,
+    values: Vec<Value>,
+}
+
+impl From<Scope<'_>> for Condition {
+    fn from(scope: Scope<'_>) -> Self {
+        let mut condition = Self {
+            sql: String::from("1"),
+            values: Vec::new(),
+        };
+        if let Some(namespace) = scope.namespace {
+            condition.and("namespace =", namespace.into());
+        }
+        if let Some(cache) = scope.cache {
+            condition.and("key >=", format!("{cache}:"));
+            condition.and("key <", format!("{cache};"));
+        }
+        condition
+    }
+}
+
+impl Condition {
+    fn and(&mut self, comparison: &str, value: String) {
+        self.number(comparison, Value::Text(value));
+    }
+
+    fn number(&mut self, comparison: &str, value: Value) {
+        self.values.push(value);
+        let place = self.values.len();
+        write!(self.sql, " AND {comparison} ?{place}").expect("a String takes all text");
+    }
+
+    /// Ids of live records. The expired are few, as they are purged, and found by an index; whether one row
+    /// is expired stands behind its value.
+    pub(super) fn ids(&self, db: &Connection, now: Timestamp) -> rusqlite::Result<Vec<Arc<str>>> {
+        let Self { sql, values } = self;
+        let place = values.len() + 1;
+        let mut statement = db.prepare_cached(&format!(
+            "SELECT key FROM cache_entries WHERE {sql}
+            AND rowid NOT IN (SELECT rowid FROM cache_entries WHERE expires_at <= ?{place})"
+        ))?;
+        let values = values.iter().cloned().chain([Value::Real(now)]);
+        let rows = statement.query_map(params_from_iter(values), |row| row.get(0))?;
+        rows.collect()
+    }
+
+    /// Limits it to what is there now, so that clearing ends while others write.
+    pub(super) fn until_now(mut self, db: &Connection) -> rusqlite::Result<Self> {
+        let newest = db
+            .prepare_cached("SELECT rowid FROM cache_entries ORDER BY rowid DESC LIMIT 1")?
+            .query_row((), |row| row.get(0))
+            .optional()?;
+        self.number("rowid <=", Value::Integer(newest.unwrap_or(0)));
+        Ok(self)
+    }
+
+    /// Removes some; how many.
+    pub(super) fn clear_some(&self, db: &Connection) -> rusqlite::Result<usize> {
+        let Self { sql, values } = self;
+        let mut statement = db.prepare_cached(&format!(
+            "DELETE FROM cache_entries WHERE rowid IN (
+                SELECT rowid FROM cache_entries WHERE {sql} LIMIT {BATCH})"
+        ))?;
+        statement.execute(params_from_iter(values))
+    }
+}
+
+/// Whether there is something to purge.
+pub(super) fn has_ended(db: &Connection, now: Timestamp) -> rusqlite::Result<bool> {
+    db.prepare_cached(ENDED)?.exists([now])
+}
+
+/// Removes some records that are expired; how many.
+pub(super) fn purge_some(db: &Connection, now: Timestamp) -> rusqlite::Result<usize> {
+    db.prepare_cached(PURGE)?.execute(params![now, BATCH])
+}
