@@ -7,8 +7,9 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::file::Place;
 
-/// Pages of a new file. Large ones make the end of a large value quick to reach, small ones small writes;
-/// measured in `tests/sqlite_speed.rs`.
+/// Bytes of a page of a new file: small ones make small writes quick (1 KB: 160 us; 390 us with 16 KB). The end
+/// of a large value is quick to reach with any, thanks to `auto_vacuum`, which knows where each page is without
+/// walking them all, and to `MAPPED` (the last 4 KB of 100 MB: 0.8 ms; 78 ms without). `tests/sqlite_speed.rs`.
 const PAGE: u32 = 4096;
 
 /// As much of the file as can be is read without copying it first.

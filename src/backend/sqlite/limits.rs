@@ -97,3 +97,8 @@ pub(super) fn shrink(db: &Connection) -> rusqlite::Result<usize> {
     while steps.next()?.is_some() {}
     Ok(PAGES as usize)
 }
+
+/// Brings what stands in the write-ahead log into the file, as far as no reader is in the way.
+pub(super) fn check_point(db: &Connection) -> rusqlite::Result<()> {
+    db.query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |_| Ok(()))
+}
