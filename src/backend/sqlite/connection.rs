@@ -22,7 +22,25 @@ const LOG_LIMIT: i64 = 16 << 20;
 const STATEMENTS: usize = 64;
 
 /// Opens a connection for reading and writing.
-pub(super) fn connect(place: &Place, timeout: Duration) -> rusqlite::Result<Connection> {
+pub(super) fn connect_writer(place: &Place, timeout: Duration) -> rusqlite::Result<Connection> {
+    let db = connect(place, timeout)?;
+    let pages: i64 = db.pragma_query_value(None, "page_count", |row| row.get(0))?;
+    if pages == 0 {
+        db.execute_batch(&format!(
+            "PRAGMA page_size={PAGE}; PRAGMA auto_vacuum=INCREMENTAL;"
+        ))?;
+    }
+    Ok(db)
+}
+
+/// Opens a connection that only reads.
+pub(super) fn connect_reader(place: &Place, timeout: Duration) -> rusqlite::Result<Connection> {
+    let db = connect(place, timeout)?;
+    db.pragma_update(None, "query_only", true)?;
+    Ok(db)
+}
+
+fn connect(place: &Place, timeout: Duration) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = match place {
         Place::Memory => Connection::open_in_memory_with_flags(flags)?,
@@ -33,21 +51,11 @@ pub(super) fn connect(place: &Place, timeout: Duration) -> rusqlite::Result<Conn
     // a file may come from anywhere: its triggers shall not reach beyond it
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
-    // the first two take effect in a new file only
     db.execute_batch(&format!(
-        "PRAGMA page_size={PAGE};
-         PRAGMA auto_vacuum=INCREMENTAL;
-         PRAGMA foreign_keys=ON;
+        "PRAGMA foreign_keys=ON;
          PRAGMA synchronous=NORMAL;
          PRAGMA mmap_size={MAPPED};
          PRAGMA journal_size_limit={LOG_LIMIT};"
     ))?;
-    Ok(db)
-}
-
-/// Opens a connection that only reads.
-pub(super) fn connect_reader(place: &Place, timeout: Duration) -> rusqlite::Result<Connection> {
-    let db = connect(place, timeout)?;
-    db.pragma_update(None, "query_only", true)?;
     Ok(db)
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use parking_lot::RwLock;
 use rusqlite::Connection;
 
-use super::connection::{connect, connect_reader};
+use super::connection::{connect_reader, connect_writer};
 use super::fault::{self, explain};
 use super::file::{Identity, Place};
 use super::options::SqliteOptions;
@@ -175,7 +175,7 @@ impl Files {
     fn opened(&self) -> Result<Open> {
         self.place.prepare()?;
         let identity = self.place.identity();
-        let writer = connect(&self.place, self.options.timeout)
+        let writer = connect_writer(&self.place, self.options.timeout)
             .and_then(|mut db| schema::bring_up(&mut db, self.deadline()).map(|()| db))
             .map_err(|failure| explain(failure, self.place.path()))?;
         Ok(Open {
