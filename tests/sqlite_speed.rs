@@ -111,25 +111,25 @@ fn how_long_things_take() {
         read(&store, &id(400_000), Want::Head)
     });
     let head = record("public", &huge, None).head;
-    let parts = |ranges: &[std::ops::Range<u64>]| {
+    let parts = |ranges: Vec<std::ops::Range<u64>>| {
         black_box(
-            block_on(store.read_body(&id(400_000), &head, ranges))
+            block_on(store.read_body(&id(400_000), &head, &ranges))
                 .unwrap()
                 .unwrap(),
         );
     };
     measure("last 4 KB of 100 MB", 20, |_| {
-        parts(&[99_996_000..100_000_000])
+        parts(Vec::from([99_996_000..100_000_000]))
     });
     measure("20 ranges over 100 MB", 20, |_| {
         let ranges: Vec<_> = (0..20)
             .map(|n| n * 5_000_000..n * 5_000_000 + 1_000)
             .collect();
-        parts(&ranges);
+        parts(ranges);
     });
     store.close();
     let start = Instant::now();
-    parts(&[99_996_000..100_000_000]);
+    parts(Vec::from([99_996_000..100_000_000]));
     eprintln!("last 4 KB of 100 MB, opened anew: {:?}", start.elapsed());
     measure("delete 100 MB", 1, |n| {
         block_on(store.delete(&id(400_000 + n))).unwrap();
