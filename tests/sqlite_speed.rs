@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
-use mcp_refcache::backend::{PutOptions, RecordStore as _, SqliteStore, Want};
+use mcp_refcache::backend::{PutOptions, RecordStore as _, Scope, SqliteStore, Want};
 use sqlite_support::{Folder, NOW, block_on, open, record};
 
 /// Prints the time of one of `times` runs, the best of three rounds.
@@ -134,4 +134,52 @@ fn how_long_things_take() {
     measure("delete 100 MB", 1, |n| {
         block_on(store.delete(&id(400_000 + n))).unwrap();
     });
+}
+
+#[test]
+#[ignore = "measures; nothing is asserted"]
+fn how_long_many_entries_take() {
+    let folder = Folder::new();
+    let store = open(&folder.file());
+    // in a process where SQLite is this very library a second connection is harmless
+    let db = rusqlite::Connection::open(folder.file()).unwrap();
+    let start = Instant::now();
+    db.execute(
+        "INSERT INTO cache_entries WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n LIMIT 1000000)
+            SELECT 'c:' || printf('%08x', i * 2654435769 % 4294967296) || printf('%08x', i), printf('%.1000c', '1'),
+            'n' || (i % 100), '{}', 1.5, CASE WHEN i % 10 = 0 THEN ?1 + 0.5 ELSE ?1 + 1e10 END, '{}' FROM n",
+        [NOW],
+    )
+    .unwrap();
+    drop(db);
+    eprintln!("a million entries written in {:?}", start.elapsed());
+    let scope = |namespace| Scope {
+        cache: Some("c"),
+        namespace,
+    };
+    measure("keys of a namespace, 10,000", 3, |_| {
+        black_box(block_on(store.keys(scope(Some("n7")), NOW)).unwrap().len());
+    });
+    measure("get", 1_000, |n| {
+        black_box(block_on(store.read(&id(n), NOW, Want::Value)).unwrap());
+    });
+    measure("clear a namespace, 10,000", 1, |n| {
+        let namespace = format!("n{}", n + 1);
+        assert_eq!(
+            block_on(store.clear(scope(Some(&namespace)))).unwrap(),
+            10_000
+        );
+    });
+    // nobody has expired by this clock; the keeper of this test goes by the real one
+    let start = Instant::now();
+    let gone = block_on(store.clear(Scope::default())).unwrap();
+    eprintln!("clear the other {gone}: {:?}", start.elapsed());
+    let start = Instant::now();
+    let size = || std::fs::metadata(folder.file()).unwrap().len() >> 20;
+    let before = size();
+    while size() > 8 {
+        thread::sleep(std::time::Duration::from_millis(100));
+        assert!(start.elapsed().as_secs() < 300, "{} MB are left", size());
+    }
+    eprintln!("shrunk from {before} MB in {:?}", start.elapsed());
 }

@@ -57,15 +57,18 @@ impl Condition {
     /// Ids of live records. The expired are few, as they are purged, and found by an index; whether one row
     /// is expired stands behind its value.
     pub(super) fn ids(&self, db: &Connection, now: Timestamp) -> rusqlite::Result<Vec<Arc<str>>> {
-        let Self { sql, values } = self;
-        let place = values.len() + 1;
-        let mut statement = db.prepare_cached(&format!(
-            "SELECT key FROM cache_entries WHERE {sql}
-            AND rowid NOT IN (SELECT rowid FROM cache_entries WHERE expires_at <= ?{place})"
-        ))?;
-        let values = values.iter().cloned().chain([Value::Real(now)]);
+        let mut statement = db.prepare_cached(&self.listing())?;
+        let values = self.values.iter().cloned().chain([Value::Real(now)]);
         let rows = statement.query_map(params_from_iter(values), |row| row.get(0))?;
         rows.collect()
+    }
+
+    fn listing(&self) -> String {
+        let (sql, place) = (&self.sql, self.values.len() + 1);
+        format!(
+            "SELECT key FROM cache_entries WHERE {sql}
+            AND rowid NOT IN (SELECT rowid FROM cache_entries WHERE expires_at <= ?{place})"
+        )
     }
 
     /// Limits it to what is there now, so that clearing ends while others write.
@@ -80,12 +83,16 @@ impl Condition {
 
     /// Removes some; how many.
     pub(super) fn clear_some(&self, db: &Connection) -> rusqlite::Result<usize> {
-        let Self { sql, values } = self;
-        let mut statement = db.prepare_cached(&format!(
+        let mut statement = db.prepare_cached(&self.clearing())?;
+        statement.execute(params_from_iter(&self.values))
+    }
+
+    fn clearing(&self) -> String {
+        format!(
             "DELETE FROM cache_entries WHERE rowid IN (
-                SELECT rowid FROM cache_entries WHERE {sql} LIMIT {BATCH})"
-        ))?;
-        statement.execute(params_from_iter(values))
+                SELECT rowid FROM cache_entries WHERE {} LIMIT {BATCH})",
+            self.sql
+        )
     }
 }
 
@@ -97,4 +104,43 @@ pub(super) fn has_ended(db: &Connection, now: Timestamp) -> rusqlite::Result<boo
 /// Removes some records that are expired; how many.
 pub(super) fn purge_some(db: &Connection, now: Timestamp) -> rusqlite::Result<usize> {
     db.prepare_cached(PURGE)?.execute(params![now, BATCH])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::sqlite::{read, schema};
+    use std::time::Instant;
+
+    /// The plan of a statement whose parameters stay NULL.
+    fn plan(db: &Connection, sql: &str) -> String {
+        let mut statement = db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let rows = statement.raw_query().mapped(|row| row.get::<_, String>(3));
+        let lines: rusqlite::Result<Vec<_>> = rows.collect();
+        lines.unwrap().join("; ")
+    }
+
+    #[test]
+    fn nothing_is_scanned_that_is_not_asked_for() {
+        let mut db = Connection::open_in_memory().unwrap();
+        schema::bring_up(&mut db, Instant::now()).unwrap();
+        for (cache, namespace) in [(Some("c"), None), (Some("c"), Some("n")), (None, Some("n"))] {
+            let scope = Scope { cache, namespace };
+            let condition = Condition::from(scope);
+            assert!(!plan(&db, &condition.clearing()).contains("SCAN"));
+            let plan = plan(&db, &condition.listing());
+            assert!(!plan.contains("SCAN"), "{plan}");
+            assert!(
+                plan.starts_with("SEARCH cache_entries USING COVERING INDEX"),
+                "{plan}"
+            );
+        }
+        for sql in [PURGE, ENDED].into_iter().chain(read::statements()) {
+            let plan = plan(&db, sql);
+            assert!(
+                !plan.contains("SCAN") || plan.contains("SCAN CONSTANT ROW"),
+                "{sql}: {plan}"
+            );
+        }
+    }
 }

@@ -192,3 +192,9 @@ pub(super) fn knows_cache(db: &Connection, cache: &str) -> rusqlite::Result<bool
     db.prepare_cached(CACHE)?
         .query_row([cache], |row| row.get(0))
 }
+
+/// All statements of this file, so that their plans can be looked at.
+#[cfg(test)]
+pub(super) fn statements() -> [&'static str; 7] {
+    [&BY_ID, &BY_NAME, LIVE, BODY, EVERYWHERE, NAME, CACHE]
+}
