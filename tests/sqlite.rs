@@ -9,9 +9,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use mcp_refcache::backend::{
-    Fence, PutOptions, RecordStore as _, SMALL, Scope, SqliteOptions, SqliteStore, Want,
+    Fence, PutOptions, RecordStore as _, SMALL, Scope, SqliteOptions, SqliteStore, Stored, Want,
 };
-use mcp_refcache::{ErrorKind, ManualClock};
+use mcp_refcache::{ErrorKind, GetOptions, ManualClock, RefCache, blocking};
 use sqlite_support::{Folder, NOW, large, name, open, record, wait_until};
 
 async fn put(store: &SqliteStore, id: &str, namespace: &str, expires_at: Option<f64>) {
@@ -427,6 +427,31 @@ async fn expired_entries_are_removed_in_the_background() {
             thread::sleep(Duration::from_millis(50));
         }
     }
+}
+
+#[test]
+fn a_cache_finds_by_key_after_a_restart_and_shows_pages_of_large_values() {
+    let folder = Folder::new();
+    let cache = || {
+        let store = Stored::new(open(&folder.file()));
+        let cache = RefCache::builder("c").backend(store).build().unwrap();
+        blocking::RefCache::from(cache)
+    };
+    let rows: Vec<_> = (0..200_000)
+        .map(|number| serde_json::json!({"id": number, "name": "row"}))
+        .collect();
+    let id = cache().set("rows", &rows).unwrap().ref_id;
+    let again = cache();
+    assert_eq!(&*again.get("rows").unwrap().ref_id, id.as_str());
+    let options = GetOptions {
+        page: Some(10_000),
+        page_size: Some(20),
+        ..GetOptions::default()
+    };
+    let page = again.get_with(id.as_str(), &options).unwrap();
+    assert!(page.preview().to_string().contains("199999"));
+    let whole: Vec<serde_json::Value> = again.resolve("rows").unwrap();
+    assert_eq!(whole, rows);
 }
 
 #[test]
