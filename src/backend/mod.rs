@@ -7,6 +7,8 @@ mod memory;
 mod names;
 mod record;
 pub mod seal;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 pub mod stored;
 mod sweeper;
 
@@ -22,6 +24,8 @@ use crate::reference::KeyName;
 pub use indexed::{KeyIndexed, SimpleBackend};
 pub use memory::MemoryBackend;
 pub use record::{Head, Record, RecordStore, SMALL};
+#[cfg(feature = "sqlite")]
+pub use sqlite::{SqliteOptions, SqliteStore, Totals};
 pub use stored::Stored;
 
 /// What an operation over many entries is about; empty = everything in the store.

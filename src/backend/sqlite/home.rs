@@ -1,0 +1,256 @@
+//! When connections are opened, replaced and closed: at first need, when the file is another one, in a forked child.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use parking_lot::RwLock;
+use rusqlite::Connection;
+
+use super::connection::{connect_reader, connect_writer};
+use super::fault::{self, explain};
+use super::file::{Identity, Place};
+use super::options::SqliteOptions;
+use super::pool::Pool;
+use super::schema;
+use super::writer::Writer;
+use crate::error::Result;
+
+/// How long readers trust that the file is still the same one; writers look each time.
+const TRUST: Duration = Duration::from_millis(20);
+
+/// How often a paused store is looked at.
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// A place, and the connections of each process that uses it.
+pub(super) struct Files {
+    pub(super) place: Place,
+    pub(super) options: SqliteOptions,
+    first: OnceLock<Box<Home>>,
+}
+
+/// The connections of one process. A forked child has a home of its own: what it inherits counts on locks
+/// and threads that it does not have, so it is neither used nor closed there.
+struct Home {
+    process: u32,
+    slot: RwLock<Slot>,
+    forked: OnceLock<Box<Home>>,
+}
+
+#[derive(Default)]
+struct Slot {
+    open: Option<Open>,
+    /// Whether nothing may be opened, as a fork is about to happen.
+    paused: bool,
+}
+
+/// Open connections.
+pub(super) struct Open {
+    pub(super) writer: Writer,
+    readers: Pool,
+    identity: Option<Identity>,
+    since: Instant,
+    /// Milliseconds after `since` when the identity was last compared.
+    compared: AtomicU64,
+    spoiled: AtomicBool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Access {
+    Read,
+    Write,
+}
+
+impl Files {
+    pub(super) fn new(place: Place, options: SqliteOptions) -> Self {
+        Self {
+            place,
+            options,
+            first: OnceLock::new(),
+        }
+    }
+
+    /// Reads on a connection of its own.
+    pub(super) fn read<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T> {
+        self.with(Access::Read, |open| open.read(self, work))
+    }
+
+    /// Writes in a transaction, perhaps together with others; see [`Writer::write`].
+    pub(super) fn write<T: Send + 'static>(
+        &self,
+        bytes: usize,
+        work: impl FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let deadline = self.deadline();
+        self.with(Access::Write, |open| {
+            open.writer.write(bytes, deadline, work)
+        })
+    }
+
+    /// What is to be done only where connections are open anyway.
+    pub(super) fn if_open<T>(
+        &self,
+        work: impl FnOnce(&Open) -> rusqlite::Result<T>,
+    ) -> Option<rusqlite::Result<T>> {
+        let slot = self.home().slot.read();
+        let open = slot.open.as_ref()?;
+        (open.is_current(Access::Write, &self.place)).then(|| work(open))
+    }
+
+    /// Opens the connections if they are not.
+    pub(super) fn open(&self) -> Result<()> {
+        self.with(Access::Write, |_| Ok(()))
+    }
+
+    /// Closes the connections once nobody uses them; the next use opens them again.
+    pub(super) fn close(&self) {
+        self.home().slot.write().open = None;
+    }
+
+    /// Closes the connections and holds off everybody until [`resume`](Self::resume).
+    pub(super) fn pause(&self) {
+        *self.home().slot.write() = Slot {
+            open: None,
+            paused: true,
+        };
+    }
+
+    /// Ends a pause.
+    pub(super) fn resume(&self) {
+        self.home().slot.write().paused = false;
+    }
+
+    fn deadline(&self) -> Instant {
+        let now = Instant::now();
+        now.checked_add(self.options.timeout)
+            .unwrap_or(now + Duration::from_secs(u32::MAX.into()))
+    }
+
+    fn with<T>(
+        &self,
+        access: Access,
+        work: impl FnOnce(&Open) -> rusqlite::Result<T>,
+    ) -> Result<T> {
+        let home = self.home();
+        loop {
+            let slot = home.slot.read();
+            if let Some(open) = &slot.open
+                && open.is_current(access, &self.place)
+            {
+                return work(open).map_err(|failure| {
+                    if fault::spoils(&failure) && self.place != Place::Memory {
+                        open.spoiled.store(true, Ordering::Relaxed);
+                    }
+                    explain(failure, self.place.path())
+                });
+            }
+            drop(slot);
+            self.reopen(home, access)?;
+        }
+    }
+
+    /// Closes what is open before it opens: two generations of connections would share files beside the
+    /// database that belong to one of them.
+    fn reopen(&self, home: &Home, access: Access) -> Result<()> {
+        let mut slot = home.slot.write();
+        if slot.paused {
+            drop(slot);
+            thread::sleep(PAUSE);
+            return Ok(());
+        }
+        if let Some(open) = &slot.open
+            && open.is_current(access, &self.place)
+        {
+            return Ok(());
+        }
+        slot.open = None;
+        slot.open = Some(self.opened()?);
+        Ok(())
+    }
+
+    fn opened(&self) -> Result<Open> {
+        self.place.prepare()?;
+        let identity = self.place.identity();
+        let writer = connect_writer(&self.place, self.options.timeout)
+            .and_then(|mut db| schema::bring_up(&mut db, self.deadline()).map(|()| db))
+            .map_err(|failure| explain(failure, self.place.path()))?;
+        Ok(Open {
+            writer: Writer::new(writer),
+            readers: Pool::default(),
+            identity,
+            since: Instant::now(),
+            compared: AtomicU64::new(0),
+            spoiled: AtomicBool::new(false),
+        })
+    }
+
+    fn home(&self) -> &Home {
+        let process = std::process::id();
+        let mut home = self.first.get_or_init(|| Home::of(process));
+        while home.process != process {
+            home = home.forked.get_or_init(|| Home::of(process));
+        }
+        home
+    }
+}
+
+impl Home {
+    fn of(process: u32) -> Box<Self> {
+        Box::new(Self {
+            process,
+            slot: RwLock::default(),
+            forked: OnceLock::new(),
+        })
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        if self.process != std::process::id() {
+            std::mem::forget(std::mem::take(self.slot.get_mut()));
+        }
+    }
+}
+
+impl Open {
+    /// Reads beside others; in memory there is only the connection of the writer.
+    pub(super) fn read<T>(
+        &self,
+        files: &Files,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        match files.place {
+            Place::Memory => work(&self.writer.connection()),
+            Place::File(_) => self.readers.with(
+                || files.deadline(),
+                || connect_reader(&files.place, files.options.timeout),
+                work,
+            ),
+        }
+    }
+
+    /// Whether this is still the file that was opened.
+    fn is_current(&self, access: Access, place: &Place) -> bool {
+        if self.spoiled.load(Ordering::Relaxed) {
+            return false;
+        }
+        if *place == Place::Memory {
+            return true;
+        }
+        let now = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let age = now.saturating_sub(self.compared.load(Ordering::Relaxed));
+        if access == Access::Read && Duration::from_millis(age) < TRUST {
+            return true;
+        }
+        self.compared.store(now, Ordering::Relaxed);
+        let current = place.identity() == self.identity;
+        if !current {
+            self.spoiled.store(true, Ordering::Relaxed);
+        }
+        current
+    }
+}

@@ -1,0 +1,328 @@
+//! The one writer: what many threads want to write at the same time goes into one transaction.
+//!
+//! A lone writer commits at once. Who comes while another commits waits, and the next leader takes all
+//! that wait along: so many share the price of one commit. Each has its own savepoint and outcome.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+use parking_lot::{Condvar, Mutex, MutexGuard};
+use rusqlite::Connection;
+
+use super::fault;
+
+/// Most writes in one transaction.
+const TOGETHER: usize = 128;
+
+/// Most bytes in one transaction, the first write not counted: a commit is a small part of a large write,
+/// so to share it gains nothing and others wait for it.
+const BYTES_TOGETHER: usize = 256 * 1024;
+
+pub(super) struct Writer {
+    connection: Mutex<Connection>,
+    queue: Mutex<Queue>,
+}
+
+#[derive(Default)]
+struct Queue {
+    /// Whether somebody leads.
+    led: bool,
+    waiting: VecDeque<Arc<dyn Errand>>,
+}
+
+/// Something to be written, and how it went.
+struct Ticket<T, W> {
+    bytes: usize,
+    work: Mutex<W>,
+    progress: Mutex<Progress<T>>,
+    changed: Condvar,
+}
+
+enum Progress<T> {
+    Waiting,
+    /// Its owner is to lead the next transaction.
+    Leading,
+    /// It is done but not yet committed.
+    Done(T),
+    Over(rusqlite::Result<T>),
+    Taken,
+}
+
+/// A ticket as its leader sees it.
+trait Errand: Send + Sync {
+    fn bytes(&self) -> usize;
+    fn lead(&self);
+    /// Does the work; may be called again after a rollback.
+    fn run(&self, db: &Connection) -> rusqlite::Result<()>;
+    /// Tells the owner that it is committed.
+    fn succeed(&self);
+    /// Tells the owner that nothing of it is there, unless it was told another end before.
+    fn fail(&self, failure: rusqlite::Error);
+}
+
+impl<T: Send, W: FnMut(&Connection) -> rusqlite::Result<T> + Send> Errand for Ticket<T, W> {
+    fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    fn lead(&self) {
+        *self.progress.lock() = Progress::Leading;
+        self.changed.notify_one();
+    }
+
+    fn run(&self, db: &Connection) -> rusqlite::Result<()> {
+        let outcome = (self.work.lock())(db)?;
+        *self.progress.lock() = Progress::Done(outcome);
+        Ok(())
+    }
+
+    fn succeed(&self) {
+        let mut progress = self.progress.lock();
+        if let Progress::Done(outcome) = std::mem::replace(&mut *progress, Progress::Taken) {
+            *progress = Progress::Over(Ok(outcome));
+        }
+        self.changed.notify_one();
+    }
+
+    fn fail(&self, failure: rusqlite::Error) {
+        let mut progress = self.progress.lock();
+        if !matches!(*progress, Progress::Over(_) | Progress::Taken) {
+            *progress = Progress::Over(Err(failure));
+            self.changed.notify_one();
+        }
+    }
+}
+
+impl<T, W> Ticket<T, W> {
+    /// How it went, if it is over.
+    fn take(&self) -> Option<rusqlite::Result<T>> {
+        let mut progress = self.progress.lock();
+        match std::mem::replace(&mut *progress, Progress::Taken) {
+            Progress::Over(outcome) => Some(outcome),
+            other => {
+                *progress = other;
+                None
+            }
+        }
+    }
+
+    /// Waits until it is over or its owner is to lead.
+    fn wait(&self, deadline: Option<Instant>) -> Wait {
+        let pending =
+            |progress: &mut Progress<T>| matches!(*progress, Progress::Waiting | Progress::Done(_));
+        let mut progress = self.progress.lock();
+        match deadline {
+            Some(deadline) => {
+                let waited = self
+                    .changed
+                    .wait_while_until(&mut progress, pending, deadline);
+                if waited.timed_out() && pending(&mut progress) {
+                    return Wait::InVain;
+                }
+            }
+            None => self.changed.wait_while(&mut progress, pending),
+        }
+        match *progress {
+            Progress::Leading => Wait::ToLead,
+            _ => Wait::Over,
+        }
+    }
+}
+
+enum Wait {
+    ToLead,
+    Over,
+    InVain,
+}
+
+impl Writer {
+    pub(super) fn new(connection: Connection) -> Self {
+        Self {
+            connection: Mutex::new(connection),
+            queue: Mutex::default(),
+        }
+    }
+
+    /// The connection for itself, while nobody writes.
+    pub(super) fn connection(&self) -> MutexGuard<'_, Connection> {
+        self.connection.lock()
+    }
+
+    /// Does the work in a transaction and commits it. `bytes` is about how much it writes. The work may be
+    /// run more than once; what an earlier run did is rolled back then.
+    pub(super) fn write<T: Send + 'static>(
+        &self,
+        bytes: usize,
+        deadline: Instant,
+        work: impl FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> rusqlite::Result<T> {
+        let ticket = Arc::new(Ticket {
+            bytes,
+            work: Mutex::new(work),
+            progress: Mutex::new(Progress::Waiting),
+            changed: Condvar::new(),
+        });
+        let errand = Arc::clone(&ticket) as Arc<dyn Errand>;
+        if self.enter(&errand) || self.await_turn(&ticket, &errand, deadline)? {
+            self.lead(errand, deadline);
+        }
+        ticket.take().unwrap_or_else(|| Err(fault::busy()))
+    }
+
+    /// Whether the newcomer leads at once; else it is in the queue now.
+    fn enter(&self, errand: &Arc<dyn Errand>) -> bool {
+        let mut queue = self.queue.lock();
+        if queue.led {
+            queue.waiting.push_back(Arc::clone(errand));
+            return false;
+        }
+        queue.led = true;
+        true
+    }
+
+    /// Whether the waiting one is to lead; else it is over.
+    fn await_turn<T, W>(
+        &self,
+        ticket: &Ticket<T, W>,
+        errand: &Arc<dyn Errand>,
+        deadline: Instant,
+    ) -> rusqlite::Result<bool> {
+        let mut wait = ticket.wait(Some(deadline));
+        if matches!(wait, Wait::InVain) {
+            let mut queue = self.queue.lock();
+            let place = queue
+                .waiting
+                .iter()
+                .position(|other| Arc::ptr_eq(other, errand));
+            if let Some(place) = place {
+                queue.waiting.remove(place);
+                return Err(fault::busy());
+            }
+            // somebody has taken it along in the last moment
+            drop(queue);
+            wait = ticket.wait(None);
+        }
+        Ok(matches!(wait, Wait::ToLead))
+    }
+
+    fn lead(&self, first: Arc<dyn Errand>, deadline: Instant) {
+        let connection = self.connection.lock();
+        let batch = Batch {
+            writer: self,
+            errands: self.gather(first),
+        };
+        let patience = deadline.saturating_duration_since(Instant::now());
+        match connection.busy_timeout(patience) {
+            Ok(()) => transact(&connection, &batch.errands),
+            Err(failure) => fail_all(&batch.errands, &failure),
+        }
+    }
+
+    fn gather(&self, first: Arc<dyn Errand>) -> Vec<Arc<dyn Errand>> {
+        let mut queue = self.queue.lock();
+        let (mut errands, mut bytes) = (vec![first], 0);
+        while errands.len() < TOGETHER
+            && let Some(next) = queue.waiting.front()
+            && bytes + next.bytes() <= BYTES_TOGETHER
+        {
+            bytes += next.bytes();
+            errands.extend(queue.waiting.pop_front());
+        }
+        errands
+    }
+}
+
+/// Whatever happens to the leader, nobody waits for ever and the lead goes on.
+struct Batch<'a> {
+    writer: &'a Writer,
+    errands: Vec<Arc<dyn Errand>>,
+}
+
+impl Drop for Batch<'_> {
+    fn drop(&mut self) {
+        for errand in &self.errands {
+            errand.fail(fault::busy());
+        }
+        let mut queue = self.writer.queue.lock();
+        match queue.waiting.pop_front() {
+            Some(next) => next.lead(),
+            None => queue.led = false,
+        }
+    }
+}
+
+fn transact(db: &Connection, errands: &[Arc<dyn Errand>]) {
+    if !db.is_autocommit() {
+        roll_back(db);
+    }
+    if let [errand] = errands {
+        return alone(db, errand.as_ref());
+    }
+    if let Err(failure) = execute(db, "BEGIN IMMEDIATE") {
+        return fail_all(errands, &failure);
+    }
+    match together(db, errands) {
+        Some(done) => done.iter().for_each(|errand| errand.succeed()),
+        // the whole transaction is gone: whose fault it was shows when each has its own
+        None => {
+            roll_back(db);
+            errands.iter().for_each(|errand| alone(db, errand.as_ref()));
+        }
+    }
+}
+
+/// Runs and commits all; those that did not fail, or `None` if the transaction is gone.
+fn together<'a>(
+    db: &Connection,
+    errands: &'a [Arc<dyn Errand>],
+) -> Option<Vec<&'a Arc<dyn Errand>>> {
+    let (mut done, mut failed) = (Vec::with_capacity(errands.len()), Vec::new());
+    for errand in errands {
+        execute(db, "SAVEPOINT one").ok()?;
+        match errand.run(db) {
+            Ok(()) => done.push(errand),
+            Err(_) if db.is_autocommit() => return None,
+            Err(failure) => {
+                execute(db, "ROLLBACK TO one").ok()?;
+                failed.push((errand, failure));
+            }
+        }
+        execute(db, "RELEASE one").ok()?;
+    }
+    execute(db, "COMMIT").ok()?;
+    for (errand, failure) in failed {
+        errand.fail(failure);
+    }
+    Some(done)
+}
+
+fn alone(db: &Connection, errand: &dyn Errand) {
+    let outcome = execute(db, "BEGIN IMMEDIATE")
+        .and_then(|()| errand.run(db))
+        .and_then(|()| execute(db, "COMMIT"));
+    match outcome {
+        Ok(()) => errand.succeed(),
+        Err(failure) => {
+            roll_back(db);
+            errand.fail(failure);
+        }
+    }
+}
+
+fn execute(db: &Connection, sql: &str) -> rusqlite::Result<()> {
+    db.prepare_cached(sql)?.execute(()).map(drop)
+}
+
+/// Where SQLite has rolled back by itself there is nothing to do.
+fn roll_back(db: &Connection) {
+    if !db.is_autocommit() {
+        drop(execute(db, "ROLLBACK"));
+    }
+}
+
+fn fail_all(errands: &[Arc<dyn Errand>], failure: &rusqlite::Error) {
+    for errand in errands {
+        errand.fail(fault::again(failure));
+    }
+}
