@@ -1,0 +1,231 @@
+//! Writing and removing. On one server each is one script, so it happens whole or not at all.
+//!
+//! In a Cluster the entry is written first and its name after it, so that a name never leads to an entry that
+//! is not there; if the second step fails, the entry is taken away again.
+
+use std::sync::Arc;
+
+use ::redis::cmd;
+use bytes::Bytes;
+
+use super::super::{Head, PutOptions, Record, SMALL};
+use super::errors::unexpected;
+use super::link::Again;
+use super::scripts::Call;
+use super::{RedisStore, keys, layout, reply, scripts};
+use crate::clock::Timestamp;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Times to live beyond this are for ever: three thousand years in milliseconds.
+const FOR_EVER: f64 = 1e14;
+
+impl RedisStore {
+    pub(super) async fn write_record(
+        &self,
+        id: &str,
+        record: Record,
+        options: PutOptions<'_>,
+    ) -> Result<()> {
+        let Record { head, body } = record;
+        let body =
+            body.ok_or_else(|| Error::new(ErrorKind::Unexpected, "a record without a body"))?;
+        let written = layout::write(&head, &body);
+        self.check_size(written.text.len())?;
+        let beside = beside(&head, &written);
+        let change = Change {
+            name: options.name.map(keys::name_of).unwrap_or_default(),
+            space: options
+                .name
+                .map(|name| Arc::clone(&name.namespace))
+                .unwrap_or_default(),
+            lease: options
+                .fence
+                .map(|fence| keys::lease(fence.lease))
+                .unwrap_or_default(),
+            token: options.fence.map(|fence| fence.token).unwrap_or_default(),
+            retire: options.retire_at.map(|moment| {
+                (
+                    layout::moment(moment),
+                    until(moment, head.created_at).unwrap_or(FOR_EVER as u64),
+                )
+            }),
+        };
+        let (entry, side) = (keys::entry(id), keys::side(id));
+        if self.link.options().is_cluster() {
+            let store = scripts::CLUSTER_STORE.call(&[&entry, &side]);
+            let store = store.arg(&written.text).arg(px(&head)).arg(&beside);
+            self.link.run(&store, Again::Yes).await?;
+            let entered = self.enter(id, &head, &written, &change).await;
+            if entered.is_err() {
+                let _ = self.remove_entry(id).await;
+            }
+            return entered;
+        }
+        let (till, left) = change.retire.unwrap_or_default();
+        let call = scripts::WRITE
+            .call(&[&entry, &side])
+            .arg(id)
+            .arg(&written.text)
+            .arg(px(&head))
+            .arg(&*head.namespace)
+            .arg(written.end_at)
+            .arg(&written.created)
+            .arg(head.expires_at.map(layout::moment).unwrap_or_default())
+            .arg(change.name)
+            .arg(&*change.space)
+            .arg(change.lease)
+            .arg(change.token)
+            .arg(till)
+            .arg(left);
+        let call = self.with_limits(call).arg(&beside);
+        self.link.run(&call, Again::Yes).await?;
+        Ok(())
+    }
+
+    /// The part of a write in a Cluster that concerns the index, and what follows from it.
+    async fn enter(
+        &self,
+        id: &str,
+        head: &Head,
+        written: &layout::Written,
+        change: &Change,
+    ) -> Result<()> {
+        let call = scripts::CLUSTER_ENTER
+            .call(&[&keys::index("known")])
+            .arg(id)
+            .arg(&*head.namespace)
+            .arg(written.text.len())
+            .arg(written.end_at)
+            .arg(&written.created)
+            .arg(head.expires_at.map(layout::moment).unwrap_or_default())
+            .arg(&change.name)
+            .arg(&*change.space)
+            .arg(&change.lease)
+            .arg(change.token);
+        let answer = self.link.run(&self.with_limits(call), Again::Yes).await?;
+        let mut answer = reply::list(answer)?.into_iter();
+        let mut next = || answer.next().ok_or_else(unexpected);
+        let (former, at, size) = (reply::text(next()?)?, next()?, next()?);
+        if let (Some(former), Some((till, left))) = (former, &change.retire) {
+            let (entry, side) = (keys::entry(&former), keys::side(&former));
+            let retire = scripts::CLUSTER_RETIRE.call(&[&entry, &side]);
+            let retire = retire
+                .arg(reply::number(at)?)
+                .arg(reply::number(size)?)
+                .arg(till)
+                .arg(left);
+            let size = reply::number(self.link.run(&retire, Again::Yes).await?)?;
+            let settle = scripts::CLUSTER_SETTLE.call(&[&keys::index("known")]);
+            let settle = settle.arg(&*former).arg(size).arg(till);
+            self.link.run(&settle, Again::Yes).await?;
+        }
+        for struck in answer {
+            if let Some(struck) = reply::text(struck)? {
+                self.remove_entry(&struck).await?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn replace_side(&self, id: &str, head: &Head, side: Bytes) -> Result<()> {
+        let (entry, beside) = (keys::entry(id), keys::side(id));
+        let call = scripts::WRITE_SIDE
+            .call(&[&entry, &beside])
+            .arg(head.body_len)
+            .arg(layout::moment(head.created_at))
+            .arg(layout::start(head.plain))
+            .arg(&side[..]);
+        self.link.run(&call, Again::Yes).await?;
+        Ok(())
+    }
+
+    /// Removes entries and strikes them off the index; how many were there.
+    pub(super) async fn remove(&self, ids: &[Arc<str>]) -> Result<usize> {
+        let ids: Vec<&str> = ids.iter().map(|id| &**id).collect();
+        if !self.link.options().is_cluster() {
+            let call = scripts::DELETE.call(&[]).arg(&ids);
+            let count = reply::number(self.link.run(&call, Again::No).await?)?;
+            return Ok(count.unwrap_or(0) as usize);
+        }
+        let mut count = 0;
+        for id in &ids {
+            count += usize::from(self.remove_entry(id).await?);
+        }
+        let forget = scripts::CLUSTER_FORGET
+            .call(&[&keys::index("known")])
+            .arg(&ids);
+        self.link.run(&forget, Again::Yes).await?;
+        Ok(count)
+    }
+
+    async fn remove_entry(&self, id: &str) -> Result<bool> {
+        let removed = self
+            .link
+            .ask(cmd("UNLINK").arg(keys::entry(id)), Again::No)
+            .await?;
+        self.link
+            .ask(cmd("UNLINK").arg(keys::side(id)), Again::Yes)
+            .await?;
+        reply::yes(removed)
+    }
+
+    fn with_limits(&self, call: Call) -> Call {
+        let options = self.link.options();
+        call.arg(options.max_entries.unwrap_or(0))
+            .arg(options.max_bytes.unwrap_or(0))
+    }
+
+    fn check_size(&self, size: usize) -> Result<()> {
+        match self.link.options().max_bytes {
+            Some(most) if size as u64 > most => Err(Error::new(
+                ErrorKind::Backend,
+                "the entry alone is larger than all entries may be; raise max_bytes",
+            )
+            .with("bytes", size)
+            .with("max_bytes", most)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What a write means for the index.
+struct Change {
+    name: String,
+    space: Arc<str>,
+    lease: String,
+    token: u64,
+    /// Until when the former holder of the name lives, and how long that is in milliseconds.
+    retire: Option<(String, u64)>,
+}
+
+/// The fields that stand beside an entry, if it is large or has a side.
+fn beside(head: &Head, written: &layout::Written) -> Vec<Vec<u8>> {
+    let body = written.tail.start - layout::start(head.plain);
+    if body <= SMALL && head.side.is_empty() {
+        return Vec::new();
+    }
+    let fields: [(&str, &[u8]); 5] = [
+        ("body", &body.to_string().into_bytes()),
+        ("created", written.created.as_bytes()),
+        ("at", &written.tail.start.to_string().into_bytes()),
+        ("tail", &written.text[written.tail.clone()]),
+        ("side", &head.side),
+    ];
+    let flat = fields
+        .into_iter()
+        .flat_map(|(name, value)| [name.as_bytes().to_vec(), value.to_vec()]);
+    flat.collect()
+}
+
+/// The time to live of an entry, as the argument of a script: empty for none.
+fn px(head: &Head) -> String {
+    let left = head.expires_at.and_then(|end| until(end, head.created_at));
+    left.map(|left| left.to_string()).unwrap_or_default()
+}
+
+/// Milliseconds from one moment to another; `None` for ever. Counted from the moment of writing by our clock,
+/// so that a server whose clock differs keeps entries for as long as they were meant to live.
+fn until(end: Timestamp, from: Timestamp) -> Option<u64> {
+    let left = ((end - from) * 1000.0).ceil();
+    (left < FOR_EVER).then(|| left.max(1.0) as u64)
+}
