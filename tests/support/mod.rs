@@ -1,6 +1,10 @@
 //! Real servers for tests, started on free ports and stopped by their process id.
 
-#![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test binary uses a part of it"
+)]
 
 pub mod proxy;
 pub mod redis;

@@ -115,21 +115,12 @@ impl Cluster {
 
     /// Moves a slot with all its keys to another node.
     pub fn move_slot(&self, slot: u16, from: usize, to: usize) {
-        let slot = slot.to_string();
-        let id = |node: usize| ask::<String>(self.0[node].port, &["CLUSTER", "MYID"]);
-        let (source, target) = (id(from), id(to));
-        let set = |node: usize, words: &[&str]| {
-            let mut command = vec!["CLUSTER", "SETSLOT", &*slot];
-            command.extend(words);
-            ask::<String>(self.0[node].port, &command);
-        };
-        set(to, &["IMPORTING", &source]);
-        set(from, &["MIGRATING", &target]);
-        let port = self.0[to].port.to_string();
+        let target = self.begin_move(slot, from, to);
+        let (slot, port) = (slot.to_string(), self.0[to].port.to_string());
         loop {
             let keys: Vec<String> = ask(
                 self.0[from].port,
-                &["CLUSTER", "GETKEYSINSLOT", &slot, "100"],
+                &["CLUSTER", "GETKEYSINSLOT", &slot, "10"],
             );
             if keys.is_empty() {
                 break;
@@ -137,9 +128,23 @@ impl Cluster {
             let mut command = vec!["MIGRATE", "127.0.0.1", &*port, "", "0", "5000", "KEYS"];
             command.extend(keys.iter().map(|key| &**key));
             ask::<String>(self.0[from].port, &command);
+            // readers shall meet every state of it
+            std::thread::sleep(Duration::from_millis(50));
         }
         for node in [to, from] {
-            set(node, &["NODE", &target]);
+            let command = ["CLUSTER", "SETSLOT", &slot, "NODE", &target];
+            ask::<String>(self.0[node].port, &command);
         }
+    }
+
+    /// Marks a slot as moving; the id of the node that it moves to.
+    pub fn begin_move(&self, slot: u16, from: usize, to: usize) -> String {
+        let id = |node: usize| ask::<String>(self.0[node].port, &["CLUSTER", "MYID"]);
+        let (source, target, slot) = (id(from), id(to), slot.to_string());
+        for (node, state, other) in [(to, "IMPORTING", &source), (from, "MIGRATING", &target)] {
+            let command = ["CLUSTER", "SETSLOT", &slot, state, other];
+            ask::<String>(self.0[node].port, &command);
+        }
+        target
     }
 }

@@ -166,6 +166,10 @@ async fn cluster(options: &RedisOptions, nodes: &[Node]) -> RedisResult<ClusterC
         .collect::<RedisResult<Vec<_>>>()?;
     let mut builder = ClusterClientBuilder::new(nodes)
         .use_protocol(ProtocolVersion::RESP3)
+        // redirections count too; what waits for a slot that is half moved is soon asked another way
+        .retries(6)
+        .min_retry_wait(2)
+        .max_retry_wait(40)
         .connection_timeout(options.socket_timeout)
         .response_timeout(options.socket_timeout);
     if let Some(tls) = &options.tls {

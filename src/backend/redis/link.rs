@@ -4,6 +4,7 @@
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use ::redis::cluster_routing::{RoutingInfo, SingleNodeRoutingInfo};
@@ -106,6 +107,30 @@ impl Link {
             Value::Array(answers) => Ok(answers),
             _ => Err(errors::unexpected()),
         }
+    }
+
+    /// The answers to commands that are sent at once, each to the node that its key asks for.
+    pub(super) async fn ask_each(&self, commands: Vec<Cmd>) -> Vec<Result<Value>> {
+        let asked = commands
+            .iter()
+            .map(|command| Box::pin(self.ask(command, Again::Yes)));
+        let mut asked: Vec<_> = asked.map(|asked| (asked, None)).collect();
+        std::future::poll_fn(|context| {
+            let mut waiting = false;
+            for (asked, answer) in asked.iter_mut().filter(|(_, answer)| answer.is_none()) {
+                match asked.as_mut().poll(context) {
+                    Poll::Ready(ready) => *answer = Some(ready),
+                    Poll::Pending => waiting = true,
+                }
+            }
+            if waiting {
+                Poll::Pending
+            } else {
+                Poll::Ready(())
+            }
+        })
+        .await;
+        asked.into_iter().filter_map(|(_, answer)| answer).collect()
     }
 
     /// The answer of one node of a Cluster.

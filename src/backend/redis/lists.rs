@@ -134,15 +134,19 @@ impl RedisStore {
             let call = scripts::LIVE.call(&[]).arg(now).arg(&ids);
             return reply::texts(self.link.run(&call, Again::Yes).await?);
         }
+        let lengths = ids.iter().map(|id| {
+            let mut length = cmd("STRLEN");
+            length.arg(keys::entry(id));
+            length
+        });
+        let lengths = self.link.ask_each(lengths.collect()).await;
         let mut call = scripts::CLUSTER_LIVE
             .call(&[&keys::index("known")])
             .arg(now);
-        for id in ids {
-            let length = self
-                .link
-                .ask(cmd("STRLEN").arg(keys::entry(id)), Again::Yes)
-                .await?;
-            call = call.arg(&**id).arg(reply::number(length)?);
+        for (id, length) in ids.iter().zip(lengths) {
+            // a value of another type has no length, and is no entry
+            let length = length.map_or(Ok(Some(0)), reply::number)?;
+            call = call.arg(&**id).arg(length);
         }
         reply::texts(self.link.run(&call, Again::Yes).await?)
     }
@@ -213,50 +217,64 @@ impl RedisStore {
     /// Ids under the original's prefix that the index does not know, by a walk over all keys.
     async fn walk(&self, scope: Scope<'_>) -> Result<HashSet<Arc<str>>> {
         let mut unknown = HashSet::new();
-        for node in self.masters().await? {
-            let mut cursor = 0;
+        if self.link.options().is_cluster() {
+            for node in self.masters().await? {
+                self.walk_node(&node, &mut unknown).await?;
+            }
+        } else {
+            let mut cursor: Arc<str> = "0".into();
             loop {
-                let mut scan = cmd("SCAN");
-                scan.arg(cursor)
-                    .arg("MATCH")
-                    .arg(format!("{}*", keys::ENTRY))
-                    .arg("COUNT")
+                let call = scripts::WALK
+                    .call(&[])
+                    .arg(&*cursor)
+                    .arg(keys::ENTRY)
                     .arg(STEP);
-                let page = match &node {
-                    None => self.link.ask(&scan, Again::Yes).await?,
-                    Some(node) => self.link.ask_at(&scan, node).await?,
-                };
-                let [next, page] = reply::some(page)?.ok_or_else(unexpected)?;
-                let page = reply::texts(page)?;
-                let ids: Vec<&str> = page
-                    .iter()
-                    .filter_map(|key| key.strip_prefix(keys::ENTRY))
-                    .filter(|id| scope.has_id(id))
-                    .collect();
-                for some in ids.chunks(AT_ONCE) {
-                    let call = scripts::UNKNOWN.call(&[&keys::index("known")]).arg(some);
-                    unknown.extend(reply::texts(self.link.run(&call, Again::Yes).await?)?);
-                }
-                cursor = reply::number(next)?.ok_or_else(unexpected)?;
-                if cursor == 0 {
+                let page = reply::texts(self.link.run(&call, Again::Yes).await?)?;
+                let mut page = page.into_iter();
+                cursor = page.next().ok_or_else(unexpected)?;
+                unknown.extend(page);
+                if &*cursor == "0" {
                     break;
                 }
             }
         }
+        unknown.retain(|id| scope.has_id(id));
         Ok(unknown)
     }
 
-    /// The nodes to walk over; `None` for the one there is.
-    async fn masters(&self) -> Result<Vec<Option<Node>>> {
-        if !self.link.options().is_cluster() {
-            return Ok(vec![None]);
+    /// The same for one node of a Cluster; the index lies on another.
+    async fn walk_node(&self, node: &Node, unknown: &mut HashSet<Arc<str>>) -> Result<()> {
+        let mut cursor = 0;
+        loop {
+            let mut scan = cmd("SCAN");
+            scan.arg(cursor)
+                .arg("MATCH")
+                .arg(format!("{}*", keys::ENTRY));
+            scan.arg("COUNT").arg(STEP);
+            let page = self.link.ask_at(&scan, node).await?;
+            let [next, page] = reply::some(page)?.ok_or_else(unexpected)?;
+            let page = reply::texts(page)?;
+            let ids = page.iter().filter_map(|key| key.strip_prefix(keys::ENTRY));
+            let ids: Vec<&str> = ids.collect();
+            for some in ids.chunks(AT_ONCE) {
+                let call = scripts::CLUSTER_UNKNOWN
+                    .call(&[&keys::index("known")])
+                    .arg(some);
+                unknown.extend(reply::texts(self.link.run(&call, Again::Yes).await?)?);
+            }
+            cursor = reply::number(next)?.ok_or_else(unexpected)?;
+            if cursor == 0 {
+                return Ok(());
+            }
         }
-        let slots = self
-            .link
-            .ask(cmd("CLUSTER").arg("SLOTS"), Again::Yes)
-            .await?;
+    }
+
+    /// The masters of a Cluster.
+    async fn masters(&self) -> Result<HashSet<Node>> {
+        let mut slots = cmd("CLUSTER");
+        slots.arg("SLOTS");
         let mut nodes = HashSet::new();
-        for range in reply::list(slots)? {
+        for range in reply::list(self.link.ask(&slots, Again::Yes).await?)? {
             let master = reply::list(range)?
                 .into_iter()
                 .nth(2)
@@ -267,6 +285,6 @@ impl RedisStore {
             let (host, port) = host.zip(port).ok_or_else(unexpected)?;
             nodes.insert((host.to_string(), port as u16));
         }
-        Ok(nodes.into_iter().map(Some).collect())
+        Ok(nodes)
     }
 }

@@ -12,7 +12,7 @@ use super::errors::unexpected;
 use super::link::Again;
 use super::{RedisStore, keys, layout, reply, scripts};
 use crate::clock::Timestamp;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::reference::KeyName;
 
 impl RedisStore {
@@ -23,17 +23,42 @@ impl RedisStore {
         want: Want,
     ) -> Result<Option<Record>> {
         let record = match want {
-            Want::Value => self.read_whole(id).await?,
-            Want::Head => {
-                let (entry, side) = (keys::entry(id), keys::side(id));
-                let call = scripts::READ.call(&[&entry, &side]).arg("head").arg(SMALL);
-                match reply::some(self.link.run(&call, Again::Yes).await?)? {
-                    None => None,
-                    Some(parts) => Some(record(id, parts)?),
-                }
-            }
+            Want::Value if !self.link.options().is_cluster() => self.read_whole(id).await?,
+            _ => self.read_by_script(id, want).await?,
         };
         Ok(record.filter(|record| is_live(&record.head, now)))
+    }
+
+    async fn read_by_script(&self, id: &str, want: Want) -> Result<Option<Record>> {
+        let (entry, side) = (keys::entry(id), keys::side(id));
+        let call = scripts::READ
+            .call(&[&entry, &side])
+            .arg(word(want))
+            .arg(SMALL);
+        match self.link.run(&call, Again::Yes).await {
+            Ok(answer) => match reply::some(answer)? {
+                None => Ok(None),
+                Some(parts) => record(id, parts).map(Some),
+            },
+            Err(error) if self.is_half_moved(&error) => self.read_alone(id).await,
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether this may be a slot on its way to another node of a Cluster: until all of it has moved, requests of
+    /// two keys are refused if one of them is not there.
+    pub(super) fn is_half_moved(&self, error: &Error) -> bool {
+        self.link.options().is_cluster() && error.kind() == ErrorKind::Busy
+    }
+
+    /// The entry without what stands beside it.
+    async fn read_alone(&self, id: &str) -> Result<Option<Record>> {
+        let mut get = cmd("GET");
+        get.arg(keys::entry(id));
+        match reply::bytes(self.link.ask(&get, Again::Yes).await?)? {
+            Some(text) => layout::read(id, text, None, Bytes::new()).map(Some),
+            None => Ok(None),
+        }
     }
 
     /// Two plain commands: a script would copy the value twice more.
@@ -81,7 +106,7 @@ impl RedisStore {
         let call = scripts::FIND
             .call(&[&key])
             .arg(&*name.namespace)
-            .arg(if want == Want::Head { "head" } else { "value" })
+            .arg(word(want))
             .arg(SMALL);
         let Some([id, text, body, at, tail, side]) =
             reply::some(self.link.run(&call, Again::Yes).await?)?
@@ -115,7 +140,14 @@ impl RedisStore {
         for range in ranges.iter().filter(|range| !range.is_empty()) {
             call = call.arg(start + range.start).arg(start + range.end - 1);
         }
-        let mut parts = reply::list(self.link.run(&call, Again::Yes).await?)?.into_iter();
+        let answer = match self.link.run(&call, Again::Yes).await {
+            Err(error) if self.is_half_moved(&error) => {
+                let whole = self.read_alone(id).await?;
+                return Ok(whole.and_then(|record| parts_of(record, head, ranges)));
+            }
+            answer => answer?,
+        };
+        let mut parts = reply::list(answer)?.into_iter();
         let Some(tail) = parts.next() else {
             return Ok(None);
         };
@@ -138,6 +170,13 @@ impl RedisStore {
     }
 }
 
+fn word(want: Want) -> &'static str {
+    match want {
+        Want::Head => "head",
+        Want::Value => "value",
+    }
+}
+
 /// A record of what the scripts return.
 fn record(id: &str, [text, body, at, tail, side]: [Value; 5]) -> Result<Record> {
     let body = reply::number(body)?;
@@ -149,6 +188,15 @@ fn record(id: &str, [text, body, at, tail, side]: [Value; 5]) -> Result<Record> 
     let tail = reply::bytes(tail)?.unwrap_or_default();
     let head = layout::read_tail(id, &tail, body, at != Some(body), side)?;
     Ok(Record { head, body: None })
+}
+
+/// The parts of a whole record, if it is the one with this head.
+fn parts_of(record: Record, head: &Head, ranges: &[Range<u64>]) -> Option<Vec<Bytes>> {
+    let own = &record.head;
+    (own.created_at == head.created_at && own.body_len == head.body_len).then_some(())?;
+    let body = record.body?;
+    let part = |range: &Range<u64>| body.slice(range.start as usize..range.end as usize);
+    Some(ranges.iter().map(part).collect())
 }
 
 /// Whether an entry with this tail is the one with this head.

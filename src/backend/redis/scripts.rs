@@ -23,7 +23,7 @@ scripts! {
     DELETE = ["entry.lua", "index.lua", "delete.lua"];
     LIVE = ["entry.lua", "index.lua", "live.lua"];
     EXISTS = ["index.lua", "exists.lua"];
-    UNKNOWN = ["index.lua", "unknown.lua"];
+    WALK = ["index.lua", "walk.lua"];
     ADOPT = ["index.lua", "adopt.lua"];
     NAME_OF = ["index.lua", "name_of.lua"];
     ENDED = ["index.lua", "ended.lua"];
@@ -35,6 +35,7 @@ scripts! {
     CLUSTER_ENTER = ["index.lua", "cluster_enter.lua"];
     CLUSTER_SETTLE = ["index.lua", "cluster_settle.lua"];
     CLUSTER_FORGET = ["index.lua", "cluster_forget.lua"];
+    CLUSTER_UNKNOWN = ["index.lua", "cluster_unknown.lua"];
     CLUSTER_LIVE = ["index.lua", "cluster_live.lua"];
 }
 

@@ -52,9 +52,7 @@ impl RedisStore {
         };
         let (entry, side) = (keys::entry(id), keys::side(id));
         if self.link.options().is_cluster() {
-            let store = scripts::CLUSTER_STORE.call(&[&entry, &side]);
-            let store = store.arg(&written.text).arg(px(&head)).arg(&beside);
-            self.link.run(&store, Again::Yes).await?;
+            self.store_in_cluster(id, &head, &written, &beside).await?;
             let entered = self.enter(id, &head, &written, &change).await;
             if entered.is_err() {
                 let _ = self.remove_entry(id).await;
@@ -80,6 +78,45 @@ impl RedisStore {
         let call = self.with_limits(call).arg(&beside);
         self.link.run(&call, Again::Yes).await?;
         Ok(())
+    }
+
+    async fn store_in_cluster(
+        &self,
+        id: &str,
+        head: &Head,
+        written: &layout::Written,
+        beside: &[Vec<u8>],
+    ) -> Result<()> {
+        let (entry, side) = (keys::entry(id), keys::side(id));
+        let store = scripts::CLUSTER_STORE.call(&[&entry, &side]);
+        let store = store.arg(&written.text).arg(px(head)).arg(beside);
+        match self.link.run(&store, Again::Yes).await {
+            Err(error) if self.is_half_moved(&error) => {
+                let mut set = cmd("SET");
+                set.arg(entry).arg(&written.text);
+                if let Some(left) = head.expires_at.and_then(|end| until(end, head.created_at)) {
+                    set.arg("PX").arg(left);
+                }
+                self.link.ask(&set, Again::Yes).await.map(drop)
+            }
+            stored => stored.map(drop),
+        }
+    }
+
+    /// Brings the end of an entry forward; its size afterwards.
+    async fn retire_in_cluster(&self, id: &str, call: &Call, left: u64) -> Result<Option<u64>> {
+        match self.link.run(call, Again::Yes).await {
+            Err(error) if self.is_half_moved(&error) => {
+                // its text cannot be changed now: the server ends it all the same
+                let mut expire = cmd("PEXPIRE");
+                expire.arg(keys::entry(id)).arg(left);
+                self.link.ask(&expire, Again::Yes).await?;
+                let mut length = cmd("STRLEN");
+                length.arg(keys::entry(id));
+                reply::number(self.link.ask(&length, Again::Yes).await?)
+            }
+            answer => reply::number(answer?),
+        }
     }
 
     /// The part of a write in a Cluster that concerns the index, and what follows from it.
@@ -114,7 +151,7 @@ impl RedisStore {
                 .arg(reply::number(size)?)
                 .arg(till)
                 .arg(left);
-            let size = reply::number(self.link.run(&retire, Again::Yes).await?)?;
+            let size = self.retire_in_cluster(&former, &retire, *left).await?;
             let settle = scripts::CLUSTER_SETTLE.call(&[&keys::index("known")]);
             let settle = settle.arg(&*former).arg(size).arg(till);
             self.link.run(&settle, Again::Yes).await?;
@@ -135,8 +172,10 @@ impl RedisStore {
             .arg(layout::moment(head.created_at))
             .arg(layout::start(head.plain))
             .arg(&side[..]);
-        self.link.run(&call, Again::Yes).await?;
-        Ok(())
+        match self.link.run(&call, Again::Yes).await {
+            Err(error) if self.is_half_moved(&error) => Ok(()),
+            done => done.map(drop),
+        }
     }
 
     /// Removes entries and strikes them off the index; how many were there.
