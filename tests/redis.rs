@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use mcp_refcache::KeyName;
-use mcp_refcache::backend::redis::RedisStore;
+use mcp_refcache::backend::redis::{RedisOptions, RedisStore};
 use mcp_refcache::backend::{Fence, Head, PutOptions, Record, RecordStore, SMALL, Scope, Want};
 use support::redis::Server;
 use support::redis_topologies::Cluster;
@@ -389,6 +389,21 @@ async fn nothing_remains_of_what_was_removed() {
     assert_eq!(
         sorted(left.iter().map(|key| (&**key).into()).collect()),
         expected
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_socket_file_is_a_server_too() {
+    let Some(server) = Server::start(&["--unixsocket", "socket"]) else {
+        return;
+    };
+    let url = format!("unix://{}/socket?db=3", server.folder.display());
+    let store = RedisStore::new(RedisOptions::parse(&url).unwrap());
+    put(&store, "c:1", "n", None).await;
+    assert!(store.exists("c:1", NOW).await.unwrap());
+    assert!(
+        !server.store().exists("c:1", NOW).await.unwrap(),
+        "another database"
     );
 }
 

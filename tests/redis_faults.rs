@@ -173,9 +173,11 @@ async fn out_of_memory_is_said_and_leaves_the_old_entry_whole() {
     let store = server.store();
     put(&store, "c:1", "1").await.unwrap();
     server.ask::<String>(&["CONFIG", "SET", "maxmemory", "1"]);
-    let error = fails_within(AT_ONCE, put(&store, "c:1", "2")).await;
-    assert_eq!(error.kind(), ErrorKind::Backend);
-    assert!(error.message().contains("out of memory"), "{error}");
+    for text in ["2".to_owned(), format!("\"{}\"", "x".repeat(SMALL))] {
+        let error = fails_within(AT_ONCE, put(&store, "c:1", &text)).await;
+        assert_eq!(error.kind(), ErrorKind::Backend);
+        assert!(error.message().contains("out of memory"), "{error}");
+    }
     assert_eq!(body(&store, "c:1").await.unwrap().as_deref(), Some("1"));
     assert!(store.delete("c:1").await.unwrap());
     server.ask::<String>(&["CONFIG", "SET", "maxmemory", "0"]);

@@ -15,6 +15,7 @@ use ::redis::{
 };
 use ::rustls::crypto::{CryptoProvider, ring};
 
+use super::direct::Direct;
 use super::options::{Node, RedisOptions, Servers, Tls};
 
 /// An open connection. Clones share it; requests of all of them go over it one behind the other, and
@@ -27,12 +28,12 @@ pub(super) enum Connection {
     Cluster(ClusterConnection),
 }
 
-/// Opens a connection. `closed` is set when its server is found gone. To be run on the runtime that
+/// Opens a connection, and says how threads that may block get their own. `closed` is set when its server is found gone. To be run on the runtime that
 /// shall drive the connection from then on.
 pub(super) async fn connect(
     options: &RedisOptions,
     closed: Arc<AtomicBool>,
-) -> RedisResult<Connection> {
+) -> RedisResult<(Connection, Option<Direct>)> {
     if options.tls.is_some() && CryptoProvider::get_default().is_none() {
         // somebody else may have been quicker: then theirs is used
         let _ = ring::default_provider().install_default();
@@ -41,7 +42,10 @@ pub(super) async fn connect(
         Servers::One(node) => client(options, address(options, node))?,
         Servers::Socket(path) => client(options, ConnectionAddr::Unix(path.clone()))?,
         Servers::Sentinel { sentinels, service } => master(options, sentinels, service).await?,
-        Servers::Cluster(nodes) => return cluster(options, nodes).await.map(Connection::Cluster),
+        Servers::Cluster(nodes) => {
+            let connection = cluster(options, nodes).await?;
+            return Ok((Connection::Cluster(connection), None));
+        }
     };
     let notice = move |push: PushInfo| {
         if push.kind == PushKind::Disconnection {
@@ -55,7 +59,8 @@ pub(super) async fn connect(
         .set_response_timeout(None)
         .set_push_sender(notice);
     let connection = client.get_multiplexed_async_connection_with_config(&config);
-    Ok(Connection::One(connection.await?))
+    let connection = Connection::One(connection.await?);
+    Ok((connection, Some(Direct::to(client, options.socket_timeout))))
 }
 
 fn client(options: &RedisOptions, address: ConnectionAddr) -> RedisResult<Client> {

@@ -16,6 +16,19 @@ pub(super) fn is_broken(error: &RedisError) -> bool {
         )
 }
 
+/// Whether the server does not know the script (any more).
+pub(super) fn is_unknown_script(error: &RedisError) -> bool {
+    first(error).as_deref() == Some("NOSCRIPT")
+}
+
+/// The code of the error, or of the first one in a transaction.
+fn first(error: &RedisError) -> Option<String> {
+    match error.clone().into_server_errors() {
+        Some(errors) => errors.first().map(|(_, error)| error.code().to_owned()),
+        None => error.code().map(str::to_owned),
+    }
+}
+
 /// The error for the caller.
 pub(super) fn explain(error: &RedisError, server: &str) -> Error {
     let (kind, message) = meaning(error);
@@ -50,8 +63,8 @@ fn meaning(error: &RedisError) -> (ErrorKind, &'static str) {
     if error.is_timeout() {
         return (ErrorKind::Timeout, "Redis did not answer in time");
     }
-    let code = error.code().unwrap_or_default();
-    match (error.kind(), code) {
+    let code = first(error).unwrap_or_default();
+    match (error.kind(), &*code) {
         (Kind::AuthenticationFailed, _) | (_, "WRONGPASS" | "NOAUTH") => (
             ErrorKind::Backend,
             "Redis refused the user name or password; check them (and that the user may log in)",

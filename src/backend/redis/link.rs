@@ -8,15 +8,16 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use ::redis::cluster_routing::{RoutingInfo, SingleNodeRoutingInfo};
-use ::redis::{Cmd, ErrorKind, Pipeline, RedisError, RedisResult, ServerErrorKind, Value};
+use ::redis::{Cmd, ErrorKind, Pipeline, RedisError, RedisResult, Value};
 use parking_lot::Mutex;
 
 use super::connect::{Connection, connect};
+use super::direct::Direct;
 use super::errors;
 use super::options::{Node, RedisOptions};
 use super::scripts::Call;
 use crate::error::Result;
-use crate::runtime::runtime;
+use crate::runtime::{may_block, runtime};
 
 /// After a connection could not be made, callers are told so for so long without another attempt, and
 /// twice as long after each further failure.
@@ -59,6 +60,7 @@ struct State {
 #[derive(Clone)]
 struct Open {
     connection: Connection,
+    direct: Option<Direct>,
     number: u64,
     closed: Arc<AtomicBool>,
 }
@@ -70,10 +72,12 @@ struct Failed {
 }
 
 /// What is asked of the server.
-enum Request<'a> {
+pub(super) enum Request<'a> {
     Command(&'a Cmd),
     Script(&'a Call),
     Several(&'a Pipeline),
+    /// A transaction that ends with this script.
+    Together(&'a Pipeline, &'a Call),
     /// A command for one node of a Cluster.
     At(&'a Cmd, &'a Node),
 }
@@ -99,6 +103,17 @@ impl Link {
     /// What a script returns.
     pub(super) async fn run(&self, call: &Call, again: Again) -> Result<Value> {
         self.send(Request::Script(call), again).await
+    }
+
+    /// Runs a script right after a command, in one transaction.
+    pub(super) async fn run_after(&self, command: Cmd, call: &Call) -> Result<()> {
+        let mut both = Pipeline::with_capacity(2);
+        both.atomic()
+            .add_command(command)
+            .add_command(call.short().clone());
+        self.send(Request::Together(&both, call), Again::Yes)
+            .await
+            .map(drop)
     }
 
     /// The answers to several commands, in one round trip; in a Cluster their keys lie in one slot.
@@ -170,10 +185,15 @@ impl Link {
         loop {
             let mut open = self.open().await?;
             *used = Some(open.number);
-            match open.connection.answer(request).await {
+            let direct = open.direct.as_ref().filter(|_| may_block());
+            let answer = match direct.and_then(|direct| direct.answer(request)) {
+                Some(answer) => answer,
+                None => open.connection.answer(request).await,
+            };
+            match answer {
                 Err(error) if errors::is_broken(&error) => {
                     self.discard(open.number);
-                    if !(first && again == Again::Yes) {
+                    if !(first && again == Again::Yes) || error.is_timeout() {
                         return Err(error);
                     }
                     first = false;
@@ -248,14 +268,19 @@ impl Here {
         (Instant::now() < failed.until).then(|| Err(failed.error.clone()))
     }
 
-    fn note(&self, made: RedisResult<Connection>, closed: Arc<AtomicBool>) -> RedisResult<Open> {
+    fn note(
+        &self,
+        made: RedisResult<(Connection, Option<Direct>)>,
+        closed: Arc<AtomicBool>,
+    ) -> RedisResult<Open> {
         let mut state = self.state.lock();
         match made {
-            Ok(connection) => {
+            Ok((connection, direct)) => {
                 state.made += 1;
                 state.failed = None;
                 let open = Open {
                     connection,
+                    direct,
                     number: state.made,
                     closed,
                 };
@@ -292,14 +317,18 @@ impl Connection {
         match request {
             Request::Command(command) => self.command(command).await,
             Request::Script(call) => match self.command(call.short()).await {
-                Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
+                Err(error) if errors::is_unknown_script(&error) => {
                     self.command(&call.whole()).await
                 }
                 answer => answer,
             },
-            Request::Several(commands) => match self {
-                Self::One(connection) => commands.query_async(connection).await,
-                Self::Cluster(connection) => commands.query_async(connection).await,
+            Request::Several(commands) => self.commands(commands).await,
+            // the rest of the transaction is done
+            Request::Together(commands, call) => match self.commands(commands).await {
+                Err(error) if errors::is_unknown_script(&error) => {
+                    self.command(&call.whole()).await
+                }
+                answer => answer,
             },
             Request::At(command, (host, port)) => match self {
                 Self::One(connection) => command.query_async(connection).await,
@@ -313,6 +342,13 @@ impl Connection {
                     answer.await?.extract_error()
                 }
             },
+        }
+    }
+
+    async fn commands(&mut self, commands: &Pipeline) -> RedisResult<Value> {
+        match self {
+            Self::One(connection) => commands.query_async(connection).await,
+            Self::Cluster(connection) => commands.query_async(connection).await,
         }
     }
 

@@ -4,6 +4,7 @@
 //! Lua in `scripts` does in one step what must be one, and `read`, `write`, `lists` and `leases` ask for it.
 
 mod connect;
+mod direct;
 mod errors;
 mod keys;
 mod layout;

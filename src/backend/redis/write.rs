@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use ::redis::cmd;
+use ::redis::{Cmd, cmd};
 use bytes::Bytes;
 
 use super::super::{Head, PutOptions, Record, SMALL};
@@ -16,6 +16,9 @@ use super::{RedisStore, keys, layout, reply, scripts};
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 
+/// A longer text goes to the server beside its script, in one transaction: through it, it would be copied three times
+/// (measured: 500 KB take 0.85 ms instead of 0.15).
+const LARGE: usize = 16 * 1024;
 /// Times to live beyond this are for ever: three thousand years in milliseconds.
 const FOR_EVER: f64 = 1e14;
 
@@ -59,11 +62,13 @@ impl RedisStore {
             }
             return entered;
         }
+        let apart = written.text.len() > LARGE;
         let (till, left) = change.retire.unwrap_or_default();
         let call = scripts::WRITE
             .call(&[&entry, &side])
             .arg(id)
-            .arg(&written.text)
+            .arg(if apart { &[] } else { &written.text[..] })
+            .arg(written.text.len())
             .arg(px(&head))
             .arg(&*head.namespace)
             .arg(written.end_at)
@@ -76,8 +81,11 @@ impl RedisStore {
             .arg(till)
             .arg(left);
         let call = self.with_limits(call).arg(&beside);
-        self.link.run(&call, Again::Yes).await?;
-        Ok(())
+        if apart {
+            let set = set(&entry, &head, &written);
+            return self.link.run_after(set, &call).await;
+        }
+        self.link.run(&call, Again::Yes).await.map(drop)
     }
 
     async fn store_in_cluster(
@@ -92,11 +100,7 @@ impl RedisStore {
         let store = store.arg(&written.text).arg(px(head)).arg(beside);
         match self.link.run(&store, Again::Yes).await {
             Err(error) if self.is_half_moved(&error) => {
-                let mut set = cmd("SET");
-                set.arg(entry).arg(&written.text);
-                if let Some(left) = head.expires_at.and_then(|end| until(end, head.created_at)) {
-                    set.arg("PX").arg(left);
-                }
+                let set = set(&entry, head, written);
                 self.link.ask(&set, Again::Yes).await.map(drop)
             }
             stored => stored.map(drop),
@@ -225,6 +229,16 @@ impl RedisStore {
             _ => Ok(()),
         }
     }
+}
+
+/// The plain command that stores an entry.
+fn set(entry: &str, head: &Head, written: &layout::Written) -> Cmd {
+    let mut set = cmd("SET");
+    set.arg(entry).arg(&written.text);
+    if let Some(left) = head.expires_at.and_then(|end| until(end, head.created_at)) {
+        set.arg("PX").arg(left);
+    }
+    set
 }
 
 /// What a write means for the index.

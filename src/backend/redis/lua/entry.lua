@@ -31,11 +31,14 @@ local function read(e, h, head_only, small)
   return {redis.call('GET', e), beside[2], false, false, beside[6]}
 end
 
-local function store(e, h, text, px, beside)
-  if px == '' then redis.call('SET', e, text) else redis.call('SET', e, text, 'PX', px) end
+-- An empty text: the entry of this size was set just before.
+local function store(e, h, text, size, px, beside)
+  if text ~= '' then
+    if px == '' then redis.call('SET', e, text) else redis.call('SET', e, text, 'PX', px) end
+  end
   redis.call('DEL', h)
   if beside then
-    redis.call('HSET', h, 'len', #text, unpack(beside))
+    redis.call('HSET', h, 'len', size, unpack(beside))
     if px ~= '' then redis.call('PEXPIRE', h, px) end
   end
 end

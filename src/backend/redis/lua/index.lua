@@ -99,7 +99,8 @@ local function oldest(spared)
 end
 
 -- Strikes off a few that have ended, and what is beyond the limits (0 = none): ended ones first, then the
--- oldest. Returns the ids, whose entries must go.
+-- oldest; a thousand at a time, so that the server is not kept busy for long where a limit was lowered. Returns the ids,
+-- whose entries must go.
 local function make_room(now, spared, most_entries, most_bytes)
   local struck = {}
   local function strike(id)
@@ -109,8 +110,8 @@ local function make_room(now, spared, most_entries, most_bytes)
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', ENDS, '-inf', now, 'LIMIT', 0, 16)) do
     if id ~= spared then strike(id) end
   end
-  while (most_entries > 0 and redis.call('HLEN', KNOWN) > most_entries)
-    or (most_bytes > 0 and tonumber(redis.call('GET', INDEX .. 'bytes')) > most_bytes) do
+  while #struck < 1000 and ((most_entries > 0 and redis.call('HLEN', KNOWN) > most_entries)
+    or (most_bytes > 0 and tonumber(redis.call('GET', INDEX .. 'bytes')) > most_bytes)) do
     local ended = redis.call('ZRANGEBYSCORE', ENDS, '-inf', now, 'LIMIT', 0, 2)
     local id = ended[1] ~= spared and ended[1] or ended[2] or oldest(spared)
     if not id then break end
