@@ -12,7 +12,7 @@ use ::redis::{Client, Cmd, Connection, RedisResult, Value};
 use parking_lot::Mutex;
 
 use super::errors;
-use super::link::Request;
+use super::request::Request;
 
 /// So many threads have a connection of their own at the same time; all others share one.
 const MOST: usize = 2;

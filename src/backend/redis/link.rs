@@ -7,7 +7,6 @@ use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use ::redis::cluster_routing::{RoutingInfo, SingleNodeRoutingInfo};
 use ::redis::{Cmd, ErrorKind, Pipeline, RedisError, RedisResult, Value};
 use parking_lot::Mutex;
 
@@ -15,6 +14,7 @@ use super::connect::{Connection, connect};
 use super::direct::Direct;
 use super::errors;
 use super::options::{Node, RedisOptions};
+use super::request::Request;
 use super::scripts::Call;
 use crate::error::Result;
 use crate::runtime::{may_block, runtime};
@@ -69,17 +69,6 @@ struct Failed {
     error: RedisError,
     until: Instant,
     pause: Duration,
-}
-
-/// What is asked of the server.
-pub(super) enum Request<'a> {
-    Command(&'a Cmd),
-    Script(&'a Call),
-    Several(&'a Pipeline),
-    /// A transaction that ends with this script.
-    Together(&'a Pipeline, &'a Call),
-    /// A command for one node of a Cluster.
-    At(&'a Cmd, &'a Node),
 }
 
 impl Link {
@@ -308,54 +297,6 @@ impl Drop for Here {
         if self.process != std::process::id() {
             // its tasks belong to the parent, whose threads are not here to be told
             std::mem::forget(self.state.get_mut().open.take());
-        }
-    }
-}
-
-impl Connection {
-    async fn answer(&mut self, request: &Request<'_>) -> RedisResult<Value> {
-        match request {
-            Request::Command(command) => self.command(command).await,
-            Request::Script(call) => match self.command(call.short()).await {
-                Err(error) if errors::is_unknown_script(&error) => {
-                    self.command(&call.whole()).await
-                }
-                answer => answer,
-            },
-            Request::Several(commands) => self.commands(commands).await,
-            // the rest of the transaction is done
-            Request::Together(commands, call) => match self.commands(commands).await {
-                Err(error) if errors::is_unknown_script(&error) => {
-                    self.command(&call.whole()).await
-                }
-                answer => answer,
-            },
-            Request::At(command, (host, port)) => match self {
-                Self::One(connection) => command.query_async(connection).await,
-                Self::Cluster(connection) => {
-                    let node = SingleNodeRoutingInfo::ByAddress {
-                        host: host.clone(),
-                        port: *port,
-                    };
-                    let command = Cmd::clone(command);
-                    let answer = connection.route_command(command, RoutingInfo::SingleNode(node));
-                    answer.await?.extract_error()
-                }
-            },
-        }
-    }
-
-    async fn commands(&mut self, commands: &Pipeline) -> RedisResult<Value> {
-        match self {
-            Self::One(connection) => commands.query_async(connection).await,
-            Self::Cluster(connection) => commands.query_async(connection).await,
-        }
-    }
-
-    async fn command(&mut self, command: &Cmd) -> RedisResult<Value> {
-        match self {
-            Self::One(connection) => command.query_async(connection).await,
-            Self::Cluster(connection) => command.query_async(connection).await,
         }
     }
 }

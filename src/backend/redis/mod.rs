@@ -1,11 +1,14 @@
 //! [`RedisStore`]: records in Redis or Valkey, in the shape of the original, so that both can use one database.
 //!
-//! `options` and `url` say where, `connect` and `link` get there, `keys` and `layout` say what is stored, the
-//! Lua in `scripts` does in one step what must be one, and `read`, `write`, `lists` and `leases` ask for it.
+//! `options` and `url` say where; `connect`, `link`, `request` and `direct` get there and back; `keys` and `layout` say
+//! what is stored; the Lua in `scripts` does in one step what must be one; `read`, `write`, `cluster`, `lists`,
+//! `foreign` and `leases` ask for it.
 
+mod cluster;
 mod connect;
 mod direct;
 mod errors;
+mod foreign;
 mod keys;
 mod layout;
 mod leases;
@@ -14,6 +17,7 @@ mod lists;
 mod options;
 mod read;
 mod reply;
+mod request;
 mod scripts;
 #[cfg(test)]
 mod speed;
@@ -48,7 +52,9 @@ pub use options::{ConnectionInfo, Node, RedisOptions, Servers, Tls};
 /// finding and writing by name are two, and replacing a name's entry is four.
 ///
 /// Listing and clearing cost what they list, plus, while `shared_with_original` is set, a walk over the names of all
-/// keys of the database, as the entries of the original stand in no index.
+/// keys of the database, as the entries of the original stand in no index: about 6 s per million keys (measured on a
+/// busy machine of two cores), in steps between which the server serves others.
+///
 /// Leases end by the server's clock. Expiry is the server's as well as ours: it removes an entry as many
 /// milliseconds after its writing as it was to live, and what is expired by the `now` handed in is never returned.
 ///

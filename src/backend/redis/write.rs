@@ -1,7 +1,6 @@
 //! Writing and removing. On one server each is one script, so it happens whole or not at all.
 //!
-//! In a Cluster the entry is written first and its name after it, so that a name never leads to an entry that
-//! is not there; if the second step fails, the entry is taken away again.
+//! In a Cluster it takes several steps (see `cluster`); if one fails, the entry is taken away again.
 
 use std::sync::Arc;
 
@@ -9,7 +8,6 @@ use ::redis::{Cmd, cmd};
 use bytes::Bytes;
 
 use super::super::{Head, PutOptions, Record, SMALL};
-use super::errors::unexpected;
 use super::link::Again;
 use super::scripts::Call;
 use super::{RedisStore, keys, layout, reply, scripts};
@@ -88,86 +86,6 @@ impl RedisStore {
         self.link.run(&call, Again::Yes).await.map(drop)
     }
 
-    async fn store_in_cluster(
-        &self,
-        id: &str,
-        head: &Head,
-        written: &layout::Written,
-        beside: &[Vec<u8>],
-    ) -> Result<()> {
-        let (entry, side) = (keys::entry(id), keys::side(id));
-        let store = scripts::CLUSTER_STORE.call(&[&entry, &side]);
-        let store = store.arg(&written.text).arg(px(head)).arg(beside);
-        match self.link.run(&store, Again::Yes).await {
-            Err(error) if self.is_half_moved(&error) => {
-                let set = set(&entry, head, written);
-                self.link.ask(&set, Again::Yes).await.map(drop)
-            }
-            stored => stored.map(drop),
-        }
-    }
-
-    /// Brings the end of an entry forward; its size afterwards.
-    async fn retire_in_cluster(&self, id: &str, call: &Call, left: u64) -> Result<Option<u64>> {
-        match self.link.run(call, Again::Yes).await {
-            Err(error) if self.is_half_moved(&error) => {
-                // its text cannot be changed now: the server ends it all the same
-                let mut expire = cmd("PEXPIRE");
-                expire.arg(keys::entry(id)).arg(left);
-                self.link.ask(&expire, Again::Yes).await?;
-                let mut length = cmd("STRLEN");
-                length.arg(keys::entry(id));
-                reply::number(self.link.ask(&length, Again::Yes).await?)
-            }
-            answer => reply::number(answer?),
-        }
-    }
-
-    /// The part of a write in a Cluster that concerns the index, and what follows from it.
-    async fn enter(
-        &self,
-        id: &str,
-        head: &Head,
-        written: &layout::Written,
-        change: &Change,
-    ) -> Result<()> {
-        let call = scripts::CLUSTER_ENTER
-            .call(&[&keys::index("known")])
-            .arg(id)
-            .arg(&*head.namespace)
-            .arg(written.text.len())
-            .arg(written.end_at)
-            .arg(&written.created)
-            .arg(head.expires_at.map(layout::moment).unwrap_or_default())
-            .arg(&change.name)
-            .arg(&*change.space)
-            .arg(&change.lease)
-            .arg(change.token);
-        let answer = self.link.run(&self.with_limits(call), Again::Yes).await?;
-        let mut answer = reply::list(answer)?.into_iter();
-        let mut next = || answer.next().ok_or_else(unexpected);
-        let (former, at, size) = (reply::text(next()?)?, next()?, next()?);
-        if let (Some(former), Some((till, left))) = (former, &change.retire) {
-            let (entry, side) = (keys::entry(&former), keys::side(&former));
-            let retire = scripts::CLUSTER_RETIRE.call(&[&entry, &side]);
-            let retire = retire
-                .arg(reply::number(at)?)
-                .arg(reply::number(size)?)
-                .arg(till)
-                .arg(left);
-            let size = self.retire_in_cluster(&former, &retire, *left).await?;
-            let settle = scripts::CLUSTER_SETTLE.call(&[&keys::index("known")]);
-            let settle = settle.arg(&*former).arg(size).arg(till);
-            self.link.run(&settle, Again::Yes).await?;
-        }
-        for struck in answer {
-            if let Some(struck) = reply::text(struck)? {
-                self.remove_entry(&struck).await?;
-            }
-        }
-        Ok(())
-    }
-
     pub(super) async fn replace_side(&self, id: &str, head: &Head, side: Bytes) -> Result<()> {
         let (entry, beside) = (keys::entry(id), keys::side(id));
         let call = scripts::WRITE_SIDE
@@ -201,7 +119,7 @@ impl RedisStore {
         Ok(count)
     }
 
-    async fn remove_entry(&self, id: &str) -> Result<bool> {
+    pub(super) async fn remove_entry(&self, id: &str) -> Result<bool> {
         let removed = self
             .link
             .ask(cmd("UNLINK").arg(keys::entry(id)), Again::No)
@@ -212,7 +130,7 @@ impl RedisStore {
         reply::yes(removed)
     }
 
-    fn with_limits(&self, call: Call) -> Call {
+    pub(super) fn with_limits(&self, call: Call) -> Call {
         let options = self.link.options();
         call.arg(options.max_entries.unwrap_or(0))
             .arg(options.max_bytes.unwrap_or(0))
@@ -232,7 +150,7 @@ impl RedisStore {
 }
 
 /// The plain command that stores an entry.
-fn set(entry: &str, head: &Head, written: &layout::Written) -> Cmd {
+pub(super) fn set(entry: &str, head: &Head, written: &layout::Written) -> Cmd {
     let mut set = cmd("SET");
     set.arg(entry).arg(&written.text);
     if let Some(left) = head.expires_at.and_then(|end| until(end, head.created_at)) {
@@ -242,13 +160,13 @@ fn set(entry: &str, head: &Head, written: &layout::Written) -> Cmd {
 }
 
 /// What a write means for the index.
-struct Change {
-    name: String,
-    space: Arc<str>,
-    lease: String,
-    token: u64,
+pub(super) struct Change {
+    pub(super) name: String,
+    pub(super) space: Arc<str>,
+    pub(super) lease: String,
+    pub(super) token: u64,
     /// Until when the former holder of the name lives, and how long that is in milliseconds.
-    retire: Option<(String, u64)>,
+    pub(super) retire: Option<(String, u64)>,
 }
 
 /// The fields that stand beside an entry, if it is large or has a side.
@@ -271,7 +189,7 @@ fn beside(head: &Head, written: &layout::Written) -> Vec<Vec<u8>> {
 }
 
 /// The time to live of an entry, as the argument of a script: empty for none.
-fn px(head: &Head) -> String {
+pub(super) fn px(head: &Head) -> String {
     let left = head.expires_at.and_then(|end| until(end, head.created_at));
     left.map(|left| left.to_string()).unwrap_or_default()
 }
