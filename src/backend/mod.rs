@@ -6,6 +6,8 @@ mod ledger;
 mod memory;
 mod names;
 mod record;
+#[cfg(feature = "redis")]
+pub mod redis;
 pub mod seal;
 #[cfg(feature = "sqlite")]
 mod sqlite;

@@ -1,0 +1,312 @@
+//! The link to the server: one connection per process, made when needed, replaced when it breaks, and
+//! an end to every wait.
+
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use ::redis::{Cmd, ErrorKind, Pipeline, RedisError, RedisResult, Value};
+use parking_lot::Mutex;
+
+use super::connect::{Connection, connect};
+use super::direct::Direct;
+use super::errors;
+use super::options::{Node, RedisOptions};
+use super::request::Request;
+use super::scripts::Call;
+use crate::error::Result;
+use crate::runtime::{may_block, runtime};
+
+/// After a connection could not be made, callers are told so for so long without another attempt, and
+/// twice as long after each further failure.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// No pause is longer, so that a server that is back is found soon.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// Whether a request may be sent a second time when the connection broke before its answer came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Again {
+    /// Doing it twice is like doing it once.
+    Yes,
+    /// The caller must know whether it was done.
+    No,
+}
+
+/// The link of a store.
+pub(super) struct Link {
+    options: RedisOptions,
+    server: String,
+    here: OnceLock<Box<Here>>,
+}
+
+/// What belongs to one process, and behind it what belongs to those forked from it: a child must not
+/// write to its parent's connection, and has none of the threads that drive it.
+struct Here {
+    process: u32,
+    state: Mutex<State>,
+    connecting: tokio::sync::Mutex<()>,
+    forked: OnceLock<Box<Here>>,
+}
+
+#[derive(Default)]
+struct State {
+    open: Option<Open>,
+    made: u64,
+    failed: Option<Failed>,
+}
+
+#[derive(Clone)]
+struct Open {
+    connection: Connection,
+    direct: Option<Direct>,
+    number: u64,
+    closed: Arc<AtomicBool>,
+}
+
+struct Failed {
+    error: RedisError,
+    until: Instant,
+    pause: Duration,
+}
+
+impl Link {
+    pub(super) fn new(options: RedisOptions) -> Self {
+        Self {
+            server: options.connection_info().url,
+            options,
+            here: OnceLock::new(),
+        }
+    }
+
+    pub(super) fn options(&self) -> &RedisOptions {
+        &self.options
+    }
+
+    /// The answer to a command.
+    pub(super) async fn ask(&self, command: &Cmd, again: Again) -> Result<Value> {
+        self.send(Request::Command(command), again).await
+    }
+
+    /// What a script returns.
+    pub(super) async fn run(&self, call: &Call, again: Again) -> Result<Value> {
+        self.send(Request::Script(call), again).await
+    }
+
+    /// Runs a script right after a command, in one transaction.
+    pub(super) async fn run_after(&self, command: Cmd, call: &Call) -> Result<()> {
+        let mut both = Pipeline::with_capacity(2);
+        both.atomic()
+            .add_command(command)
+            .add_command(call.short().clone());
+        self.send(Request::Together(&both, call), Again::Yes)
+            .await
+            .map(drop)
+    }
+
+    /// The answers to several commands, in one round trip; in a Cluster their keys lie in one slot.
+    pub(super) async fn ask_all(&self, commands: &Pipeline) -> Result<Vec<Value>> {
+        match self.send(Request::Several(commands), Again::Yes).await? {
+            Value::Array(answers) => Ok(answers),
+            _ => Err(errors::unexpected()),
+        }
+    }
+
+    /// The answers to commands that are sent at once, each to the node that its key asks for.
+    pub(super) async fn ask_each(&self, commands: Vec<Cmd>) -> Vec<Result<Value>> {
+        let asked = commands
+            .iter()
+            .map(|command| Box::pin(self.ask(command, Again::Yes)));
+        let mut asked: Vec<_> = asked.map(|asked| (asked, None)).collect();
+        std::future::poll_fn(|context| {
+            let mut waiting = false;
+            for (asked, answer) in asked.iter_mut().filter(|(_, answer)| answer.is_none()) {
+                match asked.as_mut().poll(context) {
+                    Poll::Ready(ready) => *answer = Some(ready),
+                    Poll::Pending => waiting = true,
+                }
+            }
+            if waiting {
+                Poll::Pending
+            } else {
+                Poll::Ready(())
+            }
+        })
+        .await;
+        asked.into_iter().filter_map(|(_, answer)| answer).collect()
+    }
+
+    /// The answer of one node of a Cluster.
+    pub(super) async fn ask_at(&self, command: &Cmd, node: &Node) -> Result<Value> {
+        self.send(Request::At(command, node), Again::Yes).await
+    }
+
+    /// Closes the connection; the next use makes a new one.
+    pub(super) fn close(&self) {
+        let open = self.here().state.lock().open.take();
+        drop(open);
+    }
+
+    async fn send(&self, request: Request<'_>, again: Again) -> Result<Value> {
+        let mut used = None;
+        let limit = self.options.socket_timeout;
+        match within(limit, self.attempts(&request, again, &mut used)).await {
+            Some(Ok(answer)) => Ok(answer),
+            Some(Err(error)) => Err(errors::explain(&error, &self.server)),
+            None => {
+                // what hangs may hang for ever
+                if let Some(number) = used {
+                    self.discard(number);
+                }
+                Err(errors::late(limit, &self.server))
+            }
+        }
+    }
+
+    async fn attempts(
+        &self,
+        request: &Request<'_>,
+        again: Again,
+        used: &mut Option<u64>,
+    ) -> RedisResult<Value> {
+        let mut first = true;
+        loop {
+            let mut open = self.open().await?;
+            *used = Some(open.number);
+            let direct = open.direct.as_ref().filter(|_| may_block());
+            let answer = match direct.and_then(|direct| direct.answer(request)) {
+                Some(answer) => answer,
+                None => open.connection.answer(request).await,
+            };
+            match answer {
+                Err(error) if errors::is_broken(&error) => {
+                    self.discard(open.number);
+                    if !(first && again == Again::Yes) || error.is_timeout() {
+                        return Err(error);
+                    }
+                    first = false;
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    /// The connection; a new one if there is none or it is known to be broken.
+    async fn open(&self) -> RedisResult<Open> {
+        let here = self.here();
+        if let Some(known) = here.known() {
+            return known;
+        }
+        let _turn = here.connecting.lock().await;
+        if let Some(known) = here.known() {
+            return known;
+        }
+        let closed = Arc::new(AtomicBool::new(false));
+        let (options, flag) = (self.options.clone(), Arc::clone(&closed));
+        let limit = options.socket_timeout;
+        // spawned, as the connection must be driven where it outlives this call
+        let made = runtime().spawn(async move {
+            let made = tokio::time::timeout(limit, connect(&options, flag)).await;
+            made.unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
+        });
+        let made = made.await.unwrap_or_else(|_| {
+            Err(RedisError::from((
+                ErrorKind::Client,
+                "connecting was cut off",
+            )))
+        });
+        here.note(made, closed)
+    }
+
+    fn discard(&self, number: u64) {
+        let mut state = self.here().state.lock();
+        let broken = state.open.take_if(|open| open.number == number);
+        drop(state);
+        drop(broken);
+    }
+
+    fn here(&self) -> &Here {
+        let process = std::process::id();
+        let mut here = self.here.get_or_init(|| Here::new(process));
+        while here.process != process {
+            here = here.forked.get_or_init(|| Here::new(process));
+        }
+        here
+    }
+}
+
+impl Here {
+    fn new(process: u32) -> Box<Self> {
+        Box::new(Self {
+            process,
+            state: Mutex::default(),
+            connecting: tokio::sync::Mutex::default(),
+            forked: OnceLock::new(),
+        })
+    }
+
+    fn known(&self) -> Option<RedisResult<Open>> {
+        let state = self.state.lock();
+        if let Some(open) = &state.open
+            && !open.closed.load(Ordering::Acquire)
+        {
+            return Some(Ok(open.clone()));
+        }
+        let failed = state.failed.as_ref()?;
+        (Instant::now() < failed.until).then(|| Err(failed.error.clone()))
+    }
+
+    fn note(
+        &self,
+        made: RedisResult<(Connection, Option<Direct>)>,
+        closed: Arc<AtomicBool>,
+    ) -> RedisResult<Open> {
+        let mut state = self.state.lock();
+        match made {
+            Ok((connection, direct)) => {
+                state.made += 1;
+                state.failed = None;
+                let open = Open {
+                    connection,
+                    direct,
+                    number: state.made,
+                    closed,
+                };
+                state.open = Some(open.clone());
+                Ok(open)
+            }
+            Err(error) => {
+                let pause = match &state.failed {
+                    None => FIRST_PAUSE,
+                    Some(before) => (2 * before.pause).min(LONGEST_PAUSE),
+                };
+                state.failed = Some(Failed {
+                    error: error.clone(),
+                    until: Instant::now() + pause,
+                    pause,
+                });
+                Err(error)
+            }
+        }
+    }
+}
+
+impl Drop for Here {
+    fn drop(&mut self) {
+        if self.process != std::process::id() {
+            // its tasks belong to the parent, whose threads are not here to be told
+            std::mem::forget(self.state.get_mut().open.take());
+        }
+    }
+}
+
+/// The output of a future, or `None` if it takes longer; under any executor, as the clock is that of our
+/// own runtime.
+async fn within<F: Future>(limit: Duration, future: F) -> Option<F::Output> {
+    let timed = {
+        let _inside = runtime().enter();
+        tokio::time::timeout(limit, future)
+    };
+    timed.await.ok()
+}

@@ -1,0 +1,1 @@
+settle(ARGV[1], tonumber(ARGV[2]), ARGV[3])

@@ -1,0 +1,1 @@
+return read(KEYS[1], KEYS[2], ARGV[1] == 'head', tonumber(ARGV[2]))
