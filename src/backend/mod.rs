@@ -1,5 +1,6 @@
 //! Where entries are kept: the promise every store makes, and the stores.
 
+pub mod blobs;
 mod indexed;
 mod leases;
 mod ledger;
