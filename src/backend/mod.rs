@@ -1,11 +1,13 @@
 //! Where entries are kept: the promise every store makes, and the stores.
 
 pub mod blobs;
+mod entries;
 mod indexed;
 mod leases;
 mod ledger;
 mod memory;
 mod names;
+pub(crate) mod plain;
 mod record;
 pub mod seal;
 pub mod stored;
@@ -20,6 +22,7 @@ use crate::entry::Entry;
 use crate::error::Result;
 use crate::reference::KeyName;
 
+pub use entries::Entries;
 pub use indexed::{KeyIndexed, SimpleBackend};
 pub use memory::MemoryBackend;
 pub use record::{Head, Record, RecordStore, SMALL};
