@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use mcp_refcache::backend::{Backend, Want};
+use mcp_refcache::backend::{Backend, PutOptions, Want};
 use mcp_refcache::portable::{Conflict, ExportOptions, ImportOptions, Imported, Progress};
 use mcp_refcache::value::{Document, Value};
 use mcp_refcache::{
@@ -65,17 +65,25 @@ impl World {
             .import(&mut file.as_bytes(), options, &mut silent)
     }
 
+    fn put(&self, id: &str, entry: Entry) {
+        wait(self.backend.put(id, Arc::new(entry), PutOptions::default())).unwrap();
+    }
+
     fn entry(&self, id: &str) -> Option<Arc<Entry>> {
-        let rt = tokio::runtime::Builder::new_current_thread()
-            .build()
-            .unwrap();
-        rt.block_on(self.backend.get(id, NOW, Want::Value)).unwrap()
+        wait(self.backend.get(id, NOW, Want::Value)).unwrap()
     }
 
     fn text(&self, id: &str) -> Option<String> {
         let entry = self.entry(id)?;
         Some(entry.value.document().unwrap().text().to_owned())
     }
+}
+
+fn wait<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap()
+        .block_on(future)
 }
 
 fn silent(_: Progress) -> Result<()> {
@@ -126,6 +134,36 @@ fn an_entry_arrives_with_everything_that_is_known_about_it() {
     assert_eq!(after.details.strategy, Some(PreviewStrategy::Paginate));
     assert!(after.details.bound);
     assert!(to.cache.exists("session:s1:größe").unwrap());
+}
+
+#[test]
+fn the_types_of_a_value_and_metadata_of_ones_own_are_moved_too() {
+    let (from, to) = (world("c"), world("c"));
+    let document = |text: &str, types| Document::with_types(text.to_owned(), types).unwrap();
+    let tuples = r#"{"v": 1, "notes": [[0, 1]]}"#;
+    let details = {
+        let mut details = Details::default();
+        let own = Document::parse(r#"{"mine": [1, NaN]}"#).unwrap();
+        details.extra = Some(Value::Document(Arc::new(own)));
+        details
+    };
+    let entry = Entry::new(
+        Value::Document(Arc::new(document("[[1], 2]", tuples))),
+        "public".into(),
+        Arc::new(AccessPolicy::public()),
+        NOW,
+        None,
+        details,
+    );
+    from.put("c:00000001", entry);
+    to.import(&from.export()).unwrap();
+    let moved = to.entry("c:00000001").unwrap();
+    assert_eq!(
+        moved.value.document().unwrap().types().as_deref(),
+        Some(tuples)
+    );
+    let own = moved.details.extra.as_ref().unwrap().document().unwrap();
+    assert_eq!(own.text(), r#"{"mine": [1, NaN]}"#);
 }
 
 #[test]
@@ -452,17 +490,11 @@ fn an_entry_without_a_key_stays_without_one() {
         None,
         Details::default(),
     );
-    let rt = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap();
-    rt.block_on(
-        from.backend
-            .put("c:00000001", Arc::new(entry), Default::default()),
-    )
-    .unwrap();
+    from.put("c:00000001", entry);
     to.import(&from.export()).unwrap();
     assert_eq!(to.text("c:00000001").as_deref(), Some("1"));
-    assert_eq!(rt.block_on(to.backend.name_of("c:00000001")).unwrap(), None);
+    let name = wait(to.backend.name_of("c:00000001"));
+    assert_eq!(name.unwrap(), None);
 }
 
 fn json() -> impl Strategy<Value = serde_json::Value> {

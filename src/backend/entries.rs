@@ -10,7 +10,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::record::{Head, Record, RecordStore, SMALL};
-use super::{Backend, Capabilities, PutOptions, Scope, Want, plain};
+use super::{Backend, Capabilities, PutOptions, Scope, Want, stored};
 use crate::access::AccessPolicy;
 use crate::clock::Timestamp;
 use crate::entry::{Details, Entry};
@@ -98,7 +98,7 @@ fn to_entry(record: Record) -> Result<Entry> {
 
 fn to_record(id: &str, entry: &Entry) -> Result<Record> {
     let Some(facts) = facts(&entry.details)? else {
-        return plain::record(id, entry);
+        return stored::to_plain(id, entry);
     };
     let document = entry.value.document()?;
     let body = if facts.plain {

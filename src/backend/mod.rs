@@ -7,7 +7,6 @@ mod leases;
 mod ledger;
 mod memory;
 mod names;
-pub(crate) mod plain;
 mod record;
 pub mod seal;
 pub mod stored;

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use super::Progress;
 use super::line::{First, Last, Lines, Named};
-use crate::backend::{Scope, Want, plain};
+use crate::backend::{Scope, Want, stored};
 use crate::cache::RefCache;
 use crate::error::{ErrorKind, Result};
 use crate::runtime::block_on;
@@ -87,7 +87,7 @@ async fn read(
     let Some(entry) = backend.get(id, cache.now(), Want::Value).await? else {
         return Ok(None);
     };
-    let record = match plain::record(id, &entry) {
+    let record = match stored::to_plain(id, &entry) {
         Ok(record) => record,
         Err(error) if error.kind() == ErrorKind::Codec && options.skip_unportable => {
             *skipped += 1;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Progress;
 use super::line::{self, Line, Named, bad};
-use crate::backend::{PutOptions, Want, plain};
+use crate::backend::{PutOptions, Want, stored};
 use crate::cache::RefCache;
 use crate::error::{Error, ErrorKind, Result};
 use crate::reference::cache_of;
@@ -135,7 +135,7 @@ async fn store(
     }
     cache.settings().check_namespace(&head.namespace)?;
     let named = key.map(|key| cache.key_name(&head.namespace, &key));
-    let entry = plain::entry(&ref_id, record)?;
+    let entry = stored::from_plain(record)?;
     let (now, backend) = (cache.now(), cache.backend());
     if entry.is_expired(now) {
         done.expired += 1;
