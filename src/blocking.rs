@@ -2,6 +2,7 @@
 //! goes to a runtime shared by the process.
 
 use std::future::Future;
+use std::io::{BufRead, Write};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -9,6 +10,7 @@ use serde::de::DeserializeOwned;
 use crate::access::Actor;
 use crate::cache::{Access, GetOptions, Reference, Response, SetOptions};
 use crate::error::Result;
+use crate::portable::{self, ExportOptions, Exported, ImportOptions, Imported, Progress};
 use crate::runtime::{block_on, poll_once};
 use crate::value::Value;
 
@@ -94,6 +96,26 @@ impl RefCache {
     /// See [`crate::RefCache::exists`].
     pub fn exists(&self, id: &str) -> Result<bool> {
         self.wait(self.0.exists(id))
+    }
+
+    /// See [`portable::export`].
+    pub fn export(
+        &self,
+        writer: &mut dyn Write,
+        options: &ExportOptions<'_>,
+        progress: &mut dyn FnMut(Progress) -> Result<()>,
+    ) -> Result<Exported> {
+        portable::export(&self.0, writer, options, progress)
+    }
+
+    /// See [`portable::import`].
+    pub fn import(
+        &self,
+        reader: &mut dyn BufRead,
+        options: &ImportOptions<'_>,
+        progress: &mut dyn FnMut(Progress) -> Result<()>,
+    ) -> Result<Imported> {
+        portable::import(&self.0, reader, options, progress)
     }
 
     /// See [`crate::RefCache::clear`].

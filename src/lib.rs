@@ -20,7 +20,7 @@
 //! ```
 //!
 //! Each module may use only what stands above it:
-//! `error`, `clock` < `runtime` < `access`, `value` < `measure` < `preview` < `entry` < `backend` < `cache` < `blocking`.
+//! `error`, `clock` < `runtime` < `access`, `value` < `measure` < `preview` < `entry` < `backend` < `cache` < `portable` < `blocking`.
 
 pub mod access;
 pub mod backend;
@@ -30,6 +30,7 @@ mod clock;
 mod entry;
 mod error;
 pub mod measure;
+pub mod portable;
 pub mod preview;
 mod reference;
 mod runtime;

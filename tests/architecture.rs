@@ -13,6 +13,7 @@ const LAYERS: &[&[&str]] = &[
     &["entry"],
     &["backend"],
     &["cache"],
+    &["portable"],
     &["blocking"],
     &["python"],
 ];

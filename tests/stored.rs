@@ -42,6 +42,10 @@ impl Seal for Reversed {
         Ok(rest[..at].iter().rev().copied().collect())
     }
 
+    fn overhead(&self) -> usize {
+        1024
+    }
+
     fn protects(&self) -> bool {
         true
     }

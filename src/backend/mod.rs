@@ -1,5 +1,7 @@
 //! Where entries are kept: the promise every store makes, and the stores.
 
+pub mod blobs;
+mod entries;
 mod indexed;
 mod leases;
 mod ledger;
@@ -23,6 +25,7 @@ use crate::entry::Entry;
 use crate::error::Result;
 use crate::reference::KeyName;
 
+pub use entries::Entries;
 pub use indexed::{KeyIndexed, SimpleBackend};
 pub use memory::MemoryBackend;
 pub use record::{Head, Record, RecordStore, SMALL};

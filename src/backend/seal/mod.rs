@@ -1,6 +1,26 @@
 //! [`Seal`]: what happens to the bytes of a value on their way into a store and back.
 
+mod chain;
+#[cfg(feature = "compression")]
+mod compress;
+#[cfg(feature = "encryption")]
+mod encrypt;
+#[cfg(feature = "encryption")]
+mod key;
+#[cfg(feature = "encryption")]
+mod keyring;
+
 use crate::error::Result;
+
+pub use chain::Then;
+#[cfg(feature = "compression")]
+pub use compress::Compressed;
+#[cfg(feature = "encryption")]
+pub use encrypt::Encrypted;
+#[cfg(feature = "encryption")]
+pub use key::{Key, KeyId};
+#[cfg(feature = "encryption")]
+pub use keyring::{KeySource, Keyring};
 
 /// Turns bytes into others and back: compression, encryption, or one after the other.
 ///
@@ -19,6 +39,9 @@ pub trait Seal: Send + Sync + 'static {
     /// [`Backend`](crate::ErrorKind::Backend) if they were not sealed like this and under this label, or
     /// are more than `most`; the message says what to do and shows none of them.
     fn open(&self, sealed: &[u8], label: &[u8], most: usize) -> Result<Vec<u8>>;
+
+    /// The most bytes by which sealed bytes are longer than plain ones.
+    fn overhead(&self) -> usize;
 
     /// Whether what is sealed must not be readable in the store: then names of keys, types and previews
     /// are sealed as well, and an entry that is not sealed is refused.

@@ -175,3 +175,12 @@ fn outlined(side: &Side, types: Option<&str>) -> Result<Document> {
 fn no_text() -> Error {
     Error::new(ErrorKind::Codec, "a value is no text")
 }
+
+/// The entry of a record of plain JSON text that has its body.
+pub(super) fn plain_entry(record: Record) -> Result<Entry> {
+    let Record { head, body } = record;
+    let (details, reserved) = metadata::read(&head.metadata)?;
+    let body = body.ok_or_else(no_text)?;
+    let value = plain(&body, None, reserved.types.as_deref())?;
+    entry(Value::Document(Arc::new(value)), &head, details, None)
+}

@@ -249,3 +249,19 @@ impl Backend for Stored {
         self.store.release(lease, token, now).await
     }
 }
+
+/// The entry as a record of plain JSON text.
+///
+/// # Errors
+/// [`ErrorKind::Codec`] for a value that no store can keep.
+pub(crate) fn to_plain(id: &str, entry: &Entry) -> Result<Record> {
+    encode::record(&Seals::default(), id, entry)
+}
+
+/// The entry of a record of plain JSON text.
+///
+/// # Errors
+/// [`ErrorKind::Codec`] for one that is damaged.
+pub(crate) fn from_plain(record: Record) -> Result<Entry> {
+    decode::plain_entry(record)
+}
