@@ -643,6 +643,28 @@ class TestBackendOfTheUsersOwn:
         await until(lambda: not cache._active_tasks)
         assert not cache.exists(other)
 
+    async def test_one_that_fails_to_start_a_task_loses_nothing(self, is_async, caplog):
+        backend = PlainTaskBackend()
+        cache = RefCache(name="c", task_backend=backend)
+        gate, submit = Gate(cache, is_async), backend.submit
+
+        def fail(*args):
+            raise OSError("no more threads")
+
+        backend.submit = fail
+        if is_async:
+            ref = (await gate())["ref_id"]
+            assert "the task backend does not watch" in caplog.text
+            gate.go_on.set()
+            await until(lambda: cache.exists(ref))
+            return
+        with pytest.raises(OSError, match="no more threads"):
+            await gate()
+        assert cache._active_tasks == {}
+        backend.submit = submit
+        gate.go_on.set()
+        assert (await gate())["value"] == {"done": True}
+
 
 class TestInAServer:
     @pytest.fixture

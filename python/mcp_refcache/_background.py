@@ -1,6 +1,7 @@
 """Calls with an `async_timeout`: one that takes longer goes on in the background, the same one."""
 
 import asyncio
+import logging
 import queue
 import sys
 import time
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 #: The parameter that a tool gets its progress function by; clients do not see it.
 CALLBACK: Final = "progress_callback"
+
+logger = logging.getLogger("mcp_refcache")
 
 Run = Callable[["Request"], Any]
 AsyncRun = Callable[["Request"], Awaitable[Any]]
@@ -72,7 +75,11 @@ class Background:
             if context is not None:
                 execution.notify = progress.put
                 execution.outcome.add_done_callback(lambda _: progress.put(None))
-            self._submit(execution, partial(self._work, execution, request, run))
+            try:
+                self._submit(execution, partial(self._work, execution, request, run))
+            except BaseException as error:
+                self._tasks.finish(execution, error, None)
+                raise
             if context is not None:
                 _pass_on(context, progress, end)
         wait([execution.outcome], max(0.0, end - time.monotonic()))
@@ -186,8 +193,11 @@ class Background:
             execution.report_to_backend = backend.follow(
                 execution.ref_id, execution.outcome, stop=execution.stop
             )
-        else:
+            return
+        try:
             self._submit(execution, partial(_watch, execution))
+        except Exception as error:  # the run goes on all the same
+            logger.warning("the task backend does not watch %s: %s", execution.ref_id, type(error).__name__)
 
     def _settled(self, execution: Execution, request: "Request", leads: bool) -> Any:
         """What a caller gets that waited to the end; None: there is nothing to share, run it yourself."""

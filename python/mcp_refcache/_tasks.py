@@ -125,6 +125,8 @@ class Tasks:
         Raises:
             PermissionDenied: If the actor could neither see nor use the result.
         """
+        if not _core.is_ref_id(ref_id):
+            return None
         execution = self._known.get(ref_id)
         if execution is None:
             return self._poll_backend(ref_id, actor)
