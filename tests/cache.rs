@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use mcp_refcache::access::Delegate;
+use mcp_refcache::backend::Want;
 use mcp_refcache::blocking;
 use mcp_refcache::measure::CharacterMeasurer;
 use mcp_refcache::value::{Document, Value};
@@ -310,11 +311,11 @@ async fn a_small_answer_is_complete_a_large_one_a_preview_and_a_secret_hidden() 
             .ref_id;
         let entry = cache
             .backend()
-            .get(id.as_str(), NOW)
+            .get(id.as_str(), NOW, Want::Head)
             .await
             .unwrap()
             .unwrap();
-        answers.push(cache.answer(&entry, &options).unwrap());
+        answers.push(cache.answer(id.as_str(), &entry, &options).await.unwrap());
     }
     assert!(matches!(
         answers[..],

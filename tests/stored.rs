@@ -1,7 +1,7 @@
 //! What is stored as a record is shown as what is held in memory, and read only as far as it is shown.
 
 mod support {
-    pub mod records;
+    pub(crate) mod records;
 }
 
 use std::sync::Arc;

@@ -13,25 +13,28 @@ use mcp_refcache::{KeyName, Result, Timestamp};
 use parking_lot::Mutex;
 
 #[derive(Default)]
-pub struct Records {
-    pub map: Mutex<BTreeMap<String, Record>>,
-    names: Mutex<BTreeMap<(Arc<str>, Arc<str>, Arc<str>), String>>,
-    pub bytes_read: AtomicU64,
-    pub reads: AtomicU64,
+pub(crate) struct Records {
+    pub(crate) map: Mutex<BTreeMap<String, Record>>,
+    names: Mutex<BTreeMap<Slot, String>>,
+    pub(crate) bytes_read: AtomicU64,
+    pub(crate) reads: AtomicU64,
 }
 
 impl Records {
-    pub fn reset(&self) {
+    pub(crate) fn reset(&self) {
         self.bytes_read.store(0, Ordering::Relaxed);
         self.reads.store(0, Ordering::Relaxed);
     }
 
-    pub fn body_read(&self) -> u64 {
+    pub(crate) fn body_read(&self) -> u64 {
         self.bytes_read.load(Ordering::Relaxed)
     }
 }
 
-fn slot(name: &KeyName) -> (Arc<str>, Arc<str>, Arc<str>) {
+/// Cache, namespace and key.
+type Slot = (Arc<str>, Arc<str>, Arc<str>);
+
+fn slot(name: &KeyName) -> Slot {
     (
         Arc::clone(&name.cache),
         Arc::clone(&name.namespace),
