@@ -327,3 +327,39 @@ async def test_a_thousand_interleaved_calls_never_cross(cache):
                 assert read.is_error
             listed = (await clients[who].call_tool("list_cached_results", {"limit": 100})).structured_content
             assert {result["ref_id"] for result in listed["results"]} <= set(refs[who])
+
+
+@pytest.mark.parametrize("decorated", [True, False])
+async def test_a_question_to_the_user_passes_and_is_asked_each_time(cache, mcp, decorated):
+    try:
+        types = importlib.import_module("mcp_types")
+        asking = types.InputRequiredResult
+    except (ImportError, AttributeError):
+        pytest.skip("this SDK asks in another way")
+    from fastmcp import Context
+
+    asked = []
+
+    async def book(ctx: Context) -> list[int]:
+        if not ctx.input_responses:
+            request = types.ElicitRequest(
+                params=types.ElicitRequestFormParams(
+                    message="How many?",
+                    requested_schema={"type": "object", "properties": {"n": {"type": "integer"}}},
+                )
+            )
+            return asking(input_requests={"n": request})
+        return list(range(ctx.input_responses["n"].content["n"]))
+
+    mcp.tool(cache.cached()(book) if decorated else book)
+
+    async def answer(message, response_type, params, context):
+        asked.append(message)
+        return {"n": 300 + len(asked)}
+
+    async with fastmcp.Client(mcp, elicitation_handler=answer) as client:
+        for n in (1, 2):
+            result = (await client.call_tool("book", {})).structured_content
+            assert result["is_complete"] is False
+            assert result["total_items"] == 300 + n or decorated
+    assert len(asked) == 2
