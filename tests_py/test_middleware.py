@@ -363,3 +363,35 @@ async def test_a_question_to_the_user_passes_and_is_asked_each_time(cache, mcp, 
             assert result["is_complete"] is False
             assert result["total_items"] == 300 + n or decorated
     assert len(asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("made", "stored"),
+    [
+        ({"result": ROWS}, {"result": ROWS}),
+        (ROWS, ROWS),
+        ([f"line {n}" for n in range(100)], [f"line {n}" for n in range(100)]),
+        (json.dumps(ROWS, indent=3), json.dumps(ROWS, indent=3)),
+        ({"a": {"b": list(range(300))}}, {"a": {"b": list(range(300))}}),
+    ],
+)
+async def test_what_is_stored_is_what_the_tool_made(cache, mcp, made, stored):
+    def make():
+        return made
+
+    make.__annotations__["return"] = type(made)
+    mcp.tool(make)
+    answer = (await call(mcp, "make")).structured_content
+    assert cache._backend.get(answer["ref_id"]).value == stored
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+async def test_text_that_is_data_is_stored_as_data(cache, mcp, indent):
+    @mcp.tool
+    def make():
+        text = json.dumps(ROWS, indent=indent)
+        return _compat.tool_result_type()(content=[_compat.text_content(text)])
+
+    answer = (await call(mcp, "make")).structured_content
+    assert cache._backend.get(answer["ref_id"]).value == ROWS
+    assert answer["total_items"] == 200

@@ -32,13 +32,18 @@ class TaskContext:
 def background_context() -> TaskContext | None:
     """Return a context where a request goes on in a worker of its own, with FastMCP's tasks."""
     docket = sys.modules.get("docket.dependencies")
+    if docket is None:
+        return None
     execution = getattr(docket, "current_execution", None)
     return None if execution is None or execution.get(None) is None else TaskContext()
 
 
 def is_real_context(context: object) -> bool:
     """Tell FastMCP's own context from an object that stands in for it."""
-    return isinstance(context, TaskContext) or type(context).__module__.partition(".")[0] == "fastmcp"
+    kinds = type(context).__mro__
+    return isinstance(context, TaskContext) or any(
+        kind.__module__.partition(".")[0] == "fastmcp" for kind in kinds
+    )
 
 
 def access_token() -> Any | None:
@@ -65,7 +70,9 @@ def lasting_session(context: Any) -> str | None:
     """
     request = context.request_context
     if _is_handshake_era(request):
-        return None if _is_stateless_http(request) else context.session_id
+        with suppress(RuntimeError):  # a call from inside the server
+            return None if _is_stateless_http(request) else context.session_id
+        return None
     if request is None or request.request is not None:
         return None
     if getattr(context, "transport", None) == "stdio":

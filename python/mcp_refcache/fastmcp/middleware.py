@@ -31,6 +31,9 @@ logger = logging.getLogger("mcp_refcache")
 #: The tools that read references: they take them as they are, and their answers have a limit of their own.
 _READERS: Final = frozenset({"get_cached_result", "list_cached_results"})
 
+#: Characters that take so long to parse that an event loop should not do it.
+_LONG: Final = 50_000
+
 CallNext = Callable[[Any], Any]
 
 
@@ -162,7 +165,8 @@ class RefCacheMiddleware(Middleware):
     # -- large results --------------------------------------------------------------------------
 
     async def _shrink(self, name: str, result: Any, caller: Caller) -> Any:
-        parts = split(result)
+        is_long = sum(len(getattr(block, "text", "")) for block in result.content) > _LONG
+        parts = await asyncio.to_thread(split, result) if is_long else split(result)
         if parts is None or await self._is_small(parts.texts):
             return result
         try:
