@@ -32,7 +32,7 @@ TESTS = (
     "test_install.py",
     "test_middleware.py",
     "test_ref.py",
-    "test_tasks.py",
+    "test_fastmcp_tasks.py",
 )
 
 
