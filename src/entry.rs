@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 
 use crate::access::PolicySource;
 use crate::clock::Timestamp;
+use crate::error::Result;
 use crate::preview::{PreviewResult, PreviewStrategy};
 #[cfg(feature = "python")]
 use crate::value::Document;
@@ -94,6 +95,24 @@ impl Entry {
         }
     }
 
+    /// The same entry in a form that another process can read: a document and a policy of this crate.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Codec`](crate::ErrorKind::Codec) for a value that cannot be kept, and what a policy of
+    /// the user's own fails with.
+    pub(crate) fn portable(self) -> Result<Self> {
+        let value = match self.value {
+            Value::Foreign(value) => Value::Document(value.portable()?),
+            value => value,
+        };
+        let policy = self.policy.policy()?.into_owned();
+        Ok(Self {
+            value,
+            policy: Arc::new(policy),
+            ..self
+        })
+    }
+
     /// Whether the entry has ceased to exist by `now`.
     pub fn is_expired(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|end| now >= end)
@@ -162,6 +181,18 @@ impl Views {
     #[cfg(feature = "python")]
     pub(crate) fn is_empty(&self) -> bool {
         self.0.lock().is_empty()
+    }
+
+    /// The latest views, at most so many.
+    pub(crate) fn latest(&self, most: usize) -> Vec<(ViewKey, Arc<PreviewResult>)> {
+        self.0
+            .lock()
+            .iter()
+            .rev()
+            .take(most)
+            .rev()
+            .cloned()
+            .collect()
     }
 
     pub(crate) fn remember(&self, key: ViewKey, view: &Arc<PreviewResult>) {

@@ -52,6 +52,8 @@ pub(crate) fn poll_once<F: Future + Unpin>(mut future: F) -> std::result::Result
 /// Runs a future to its end on this thread, which blocks. Not to be called inside an executor.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     let _allowed = Allowed::new();
+    // timers and sockets look for their runtime with the first poll
+    let _entered = runtime().enter();
     poll_once(pin!(future)).unwrap_or_else(|future| runtime().block_on(future))
 }
 

@@ -125,6 +125,9 @@ class Part(Thing):
     def get_effective_permissions(self, *args: Any) -> Any:
         return None
 
+    def __call__(self, value: Any) -> str:
+        return "x"
+
     def generate(self, **keywords: Any) -> PreviewResult:
         return PreviewResult(1, PreviewStrategy.SAMPLE, 1, 1, 1, 1, None, None)
 
@@ -148,6 +151,7 @@ class Backend(MemoryBackend):
         ("permission_checker", Part),
         ("preview_generator", Part),
         ("tokenizer", Part),
+        ("default", Part),
         ("backend", Backend),
     ],
 )

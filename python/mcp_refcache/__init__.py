@@ -40,6 +40,15 @@ if TYPE_CHECKING:
         get_context_values,
         try_get_fastmcp_context,
     )
+    from mcp_refcache.exceptions import (
+        BackendBusyError,
+        BackendConnectionError,
+        BackendError,
+        BackendIOError,
+        BackendTimeoutError,
+        CodecError,
+        RefCacheError,
+    )
     from mcp_refcache.models import (
         AsyncTaskResponse,
         CacheReference,
@@ -86,6 +95,11 @@ __all__ = [
     "ActorLike",
     "ActorType",
     "AsyncTaskResponse",
+    "BackendBusyError",
+    "BackendConnectionError",
+    "BackendError",
+    "BackendIOError",
+    "BackendTimeoutError",
     "CacheBackend",
     "CacheEntry",
     "CacheReference",
@@ -93,6 +107,7 @@ __all__ = [
     "CharacterFallback",
     "CharacterMeasurer",
     "CircularReferenceError",
+    "CodecError",
     "DEFAULT_FALLBACKS",
     "DefaultActor",
     "DefaultNamespaceResolver",
@@ -119,6 +134,7 @@ __all__ = [
     "PreviewStrategy",
     "Ref",
     "RefCache",
+    "RefCacheError",
     "RefResolver",
     "ResolutionResult",
     "RetryInfo",
@@ -166,6 +182,10 @@ _NAMES = {
     ".context_integration": (
         "DEFAULT_FALLBACKS build_context_scoped_policy derive_actor_from_context expand_template "
         "get_context_values try_get_fastmcp_context"
+    ),
+    ".exceptions": (
+        "BackendBusyError BackendConnectionError BackendError BackendIOError BackendTimeoutError CodecError "
+        "RefCacheError"
     ),
     ".models": (
         "AsyncTaskResponse CacheReference CacheResponse PaginatedResponse PreviewConfig "

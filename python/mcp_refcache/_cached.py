@@ -37,8 +37,8 @@ def decorate(cache: "RefCache", options: Options) -> Callable[[Any], Any]:
     Returns:
         A decorator for functions, `async def` or not, generators, methods, partials and callable objects.
     """
-    if options.async_timeout is not None:
-        logger.warning("async_timeout is ignored: there is no task backend that runs calls in the background")
+    if options.async_timeout is not None and cache._tasks is None:
+        logger.warning("async_timeout is ignored: RefCache(task_backend=) is needed to run in the background")
 
     def decorator(function: Any) -> Any:
         if isinstance(function, (staticmethod, classmethod)):
@@ -65,6 +65,8 @@ def _sync_wrapper(plan: Plan, function: Callable[..., Any]) -> Callable[..., Any
         for _ in range(_ATTEMPTS):
             ref_id = plan.find(request)
             if ref_id is None:
+                if plan.background is not None:
+                    return plan.background.call(request, run)
                 flight, leads = plan.board(request, may_block=True)
                 if flight is None:
                     break
@@ -98,6 +100,8 @@ def _async_wrapper(plan: Plan, function: Callable[..., Any]) -> Callable[..., Aw
         for _ in range(_ATTEMPTS):
             ref_id = plan.find(request)
             if ref_id is None:
+                if plan.background is not None:
+                    return await plan.background.acall(request, run)
                 flight, leads = plan.board(request, may_block=False)
                 if flight is None:
                     break
@@ -149,6 +153,8 @@ def _dress(wrapper: Any, function: Any, plan: Plan) -> Any:
     returns = plan.hints["return"] if hands_through else dict[str, Any]
     parameters: list[inspect.Parameter] = []
     for name, parameter in plan.signature.parameters.items():
+        if name in plan.hidden:
+            continue
         # names in text are looked up in the module of a function; other callables have none that is sure
         annotation = parameter.annotation if is_plain else plan.hints.get(name, parameter.annotation)
         parameters.append(parameter.replace(annotation=plan.widened.get(name, annotation)))

@@ -33,6 +33,7 @@ class Cache:
         copy_values: bool,
         resolve_requires: str,
         max_entries: int | None,
+        default: Any | None = None,
     ) -> Cache: ...
     def answer(self, /, ref_id: str, *, actor: Any, producer: bool) -> dict[str, Any] | None:
         """
@@ -254,6 +255,11 @@ def fingerprint(value: Any, *, frozen: bool = False) -> tuple[str, bool]:
     (a list, say, does not).
     """
 
+def from_stored(text: str, types: str | None = None) -> Any:
+    """
+    The value that was stored as these texts.
+    """
+
 def generate(
     strategy: str, value: Any, max_size: int, measurer: Any, page: Any | None, page_size: Any | None
 ) -> tuple[Any, str, int, int, int | None, int | None, int | None, int | None]:
@@ -308,6 +314,14 @@ def resolve_refs(
     of those that failed.
     """
 
+def to_stored(value: Any, default: Any | None = None, *, any: bool = False) -> tuple[str, str | None]:
+    """
+    A value as stores that outlive the process keep it: its JSON text, and JSON text of what that does
+    not tell (None = it tells everything).
+
+    `default` stands in for what cannot be kept. With `any`, a value without JSON text is kept as a whole.
+    """
+
 class Unkeyable(Exception):
     """A value has no content that a key could be made of."""
 
@@ -325,6 +339,7 @@ __all__ = [
     "count_tokens",
     "effective_permissions",
     "fingerprint",
+    "from_stored",
     "generate",
     "identity_of",
     "is_ref_id",
@@ -334,4 +349,5 @@ __all__ = [
     "parse_namespace",
     "required_session",
     "resolve_refs",
+    "to_stored",
 ]

@@ -38,8 +38,13 @@ class Options:
     shared: bool = False
     on_missing: Literal["isolate", "error", "fallback"] = "isolate"
     docs: Literal["short", "none", "full"] | None = None
+    max_retries: int = 0
 
     def __post_init__(self) -> None:
+        if self.async_timeout is not None and not self.async_timeout >= 0:
+            raise ValueError(f"async_timeout must be 0 seconds or more, not {self.async_timeout}")
+        if self.max_retries < 0:
+            raise ValueError(f"max_retries must be 0 or greater, not {self.max_retries}")
         if self.max_size is not None:
             if not isinstance(self.max_size, int):  # pyright: ignore[reportUnnecessaryIsInstance]
                 raise TypeError(f"max_size must be a whole number, not {type(self.max_size).__name__}")

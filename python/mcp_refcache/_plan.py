@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from mcp_refcache import _core
 from mcp_refcache._accept_refs import widen
+from mcp_refcache._background import CALLBACK, Background, unheard
 from mcp_refcache._caller import lacking_names
 from mcp_refcache._flight import Flight, flights_of
 from mcp_refcache._identity import Identity
@@ -19,11 +20,13 @@ from mcp_refcache._missing import Receiver, closed_policy, refusal
 from mcp_refcache._results import answer_without_store, as_json, is_protocol_result, is_unfinished
 from mcp_refcache._signatures import hints_of, injected_names, name_of, owner_name, signature_of
 from mcp_refcache.context_integration import build_context_scoped_policy, expand_template
+from mcp_refcache.events import EventKind
 from mcp_refcache.models import AsyncResponseFormat, PreviewStrategy
 from mcp_refcache.permissions import Permission
 
 if TYPE_CHECKING:
     from mcp_refcache._caller import Caller
+    from mcp_refcache._execution import Execution
     from mcp_refcache._options import Options
     from mcp_refcache.cache import RefCache
     from mcp_refcache.permissions import AccessPolicy
@@ -47,9 +50,14 @@ class Request:
         namespace: Where the result goes.
         policy: Who may do what with it; None = as the cache says.
         lacks: The id that the caller would need to find the result again; None if it has all.
+        format: How much to say of a call that goes on in the background; None = as the author said.
+        execution: The run in the background that this call started.
+        landed: The reference of the result that this call stored.
     """
 
-    __slots__ = ("args", "caller", "key", "kwargs", "lacks", "namespace", "policy")
+    __slots__ = (
+        "args", "caller", "execution", "format", "key", "kwargs", "lacks", "landed", "namespace", "policy"
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -66,6 +74,9 @@ class Request:
         self.policy = policy
         self.key: str | None = None
         self.lacks: str | None = None
+        self.format: AsyncResponseFormat | None = None
+        self.execution: Execution | None = None
+        self.landed: str | None = None
 
 
 class Plan:
@@ -78,6 +89,7 @@ class Plan:
 
     Attributes:
         wants_values: Whether calls depend on the values of the context.
+        background: Runs calls that may go on in the background; None if each runs to its end.
     """
 
     def __init__(self, cache: "RefCache", options: "Options", function: Callable[..., Any]) -> None:
@@ -87,14 +99,18 @@ class Plan:
         self.signature = signature_of(function)
         self.hints = hints_of(function, self.signature)
         injected = injected_names(self.signature, self.hints)
+        self._is_personal = bool(injected) and not options.shared
+        tasks = cache._tasks if options.async_timeout is not None else None
+        self.hidden = frozenset({CALLBACK} & {*self.signature.parameters} if tasks is not None else ())
+        injected |= self.hidden
         takes_refs = options.accept_refs and options.resolve_refs is not False
         self.widened = widen(self.signature, self.hints, injected, cache._knows, only_marked=not takes_refs)
-        self._is_personal = bool(injected) and not options.shared
         names = tuple(self.signature.parameters)
         untouched = injected | owner_name(function, names)
         self._inputs = Inputs(cache, options, names, untouched, bool(self.widened))
         self._arguments = Arguments(self.signature, without=injected)
         self._has_format = _FORMAT in names
+        self._callback_place = names.index(CALLBACK) if self.hidden else 0
         self._function_part = identify(function)
         self._settings_part = _settings_part(options)
         self.wants_values = options.is_scoped or self._is_personal
@@ -104,6 +120,8 @@ class Plan:
         self._placeholders = frozenset(_PLACEHOLDER.findall(templates))
         self._preview_type = PreviewStrategy(options.preview_type).value if options.preview_type else None
         self._flights = flights_of(cache)
+        timeout = options.async_timeout or 0.0
+        self.background = None if tasks is None else Background(self, tasks, timeout)
         self._warned: set[str] = set()
 
     # -- before the function runs ---------------------------------------------------------------
@@ -120,12 +138,16 @@ class Plan:
         lacking = lacking_names(self._placeholders, caller.values) if self._placeholders else []
         if lacking and options.on_missing == "error":
             raise refusal(self.name, lacking)
+        asked_format = None
         if _FORMAT in kwargs and not self._has_format:
-            self._check_format(kwargs.pop(_FORMAT))
+            asked_format = self._read_format(kwargs.pop(_FORMAT))
+        if self.hidden and CALLBACK not in kwargs and len(args) <= self._callback_place:
+            kwargs[CALLBACK] = unheard
         if options.resolve_refs:
             args, kwargs = self._inputs.resolve(args, kwargs, caller)
         namespace = self.cache.default_namespace if options.namespace is None else options.namespace
         request = Request(args, kwargs, caller, namespace, options.policy)
+        request.format = asked_format
         if not self.wants_values:
             request.key = None if caller.answers else self._key(args, kwargs, None)
             return request
@@ -140,11 +162,11 @@ class Plan:
             request.key = self._key(args, kwargs, (owner, identity))
         return request
 
-    def _check_format(self, asked: Any) -> None:
+    def _read_format(self, asked: Any) -> AsyncResponseFormat | None:
         if isinstance(asked, str):
-            AsyncResponseFormat(asked)
-        else:
-            self._warn_once("%s ignores an _async_response_format that is no str", self.name)
+            return AsyncResponseFormat(asked)
+        self._warn_once("%s ignores an _async_response_format that is no str", self.name)
+        return None
 
     def _scope(self, request: Request) -> None:
         options, values = self.options, request.caller.values
@@ -211,7 +233,8 @@ class Plan:
 
     def find(self, request: Request) -> str | None:
         """Return the reference of the live result of an equal call."""
-        return None if request.key is None else self.cache._find(request.key, request.namespace)
+        ref_id = None if request.key is None else self.cache._find(request.key, request.namespace)
+        return self.cache._promised(ref_id) if ref_id is not None and self.background else ref_id
 
     def answer(self, request: Request, ref_id: str) -> dict[str, Any] | None:
         """Return what this caller may see of a stored result; None if it is gone.
@@ -224,6 +247,7 @@ class Plan:
         answer = self.cache._answer(ref_id, actor=request.caller.actor, producer=is_own)
         if answer is not None:
             self._note(request, ref_id)
+            self._tell(EventKind.HIT, request, ref_id)
         return _sendable(answer, request)
 
     def _note(self, request: Request, ref_id: str) -> None:
@@ -242,7 +266,8 @@ class Plan:
     def store(self, request: Request, result: Any) -> str | None:
         """Store a result; its reference, or None if it is to be handed on as it is."""
         options = self.options
-        if is_protocol_result(result):
+        execution = request.execution
+        if is_protocol_result(result) or (execution is not None and execution.is_cancelled):
             return None
         if is_unfinished(result):
             self._warn_once(
@@ -262,12 +287,15 @@ class Plan:
                 tool_name=self.name,
                 max_size=options.max_size or None,
                 preview_type=self._preview_type,
+                promised=None if execution is None else execution.ref_id,
             )
             self._note(request, ref_id)
-            return ref_id
         except Exception as error:
             logger.warning("a result of %s could not be stored: %s", self.name, type(error).__name__)
-            return None
+            ref_id = None
+        request.landed = ref_id
+        self._tell(EventKind.MISS, request, ref_id)
+        return ref_id
 
     def produced(self, request: Request, result: Any, ref_id: str | None) -> Any:
         """Return what the caller gets for a result that was just made."""
@@ -303,6 +331,18 @@ class Plan:
             with suppress(Exception):  # a store that fails to say so is asked again in the step itself
                 is_large = self.cache._large(ref_id)
         return await asyncio.to_thread(step, *args) if is_large else step(*args)
+
+    def _tell(self, kind: EventKind, request: Request, ref_id: str | None) -> None:
+        if events := self.cache._events:
+            who = request.caller.actor.to_string()
+            events.emit(
+                kind,
+                operation="call",
+                ref_id=ref_id,
+                namespace=request.namespace,
+                tool=self.name,
+                actor=who,
+            )
 
     def _warn_once(self, message: str, *facts: object) -> None:
         if message not in self._warned:

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 from mcp_refcache import _core
 from mcp_refcache._cached import Options, decorate
 from mcp_refcache._caller import read_caller
+from mcp_refcache._execution import eta
 from mcp_refcache._made import Ledger
+from mcp_refcache._observed import Observed
 from mcp_refcache._ref import enlist
+from mcp_refcache._tasks import Tasks
 from mcp_refcache.access.actor import ActorLike, resolve_actor
 from mcp_refcache.access.checker import DefaultPermissionChecker
 from mcp_refcache.access.namespace import Namespace
@@ -19,7 +22,15 @@ from mcp_refcache.context import TiktokenAdapter, TokenMeasurer, get_default_mea
 from mcp_refcache.context_integration import (
     try_get_fastmcp_context as try_get_fastmcp_context,  # looked up here, where suites replace it
 )
-from mcp_refcache.models import CacheReference, CacheResponse, PreviewConfig, PreviewStrategy, SizeMode
+from mcp_refcache.events import EventStream
+from mcp_refcache.models import (
+    AsyncTaskResponse,
+    CacheReference,
+    CacheResponse,
+    PreviewConfig,
+    PreviewStrategy,
+    SizeMode,
+)
 from mcp_refcache.permissions import AccessPolicy
 from mcp_refcache.preview import PaginateGenerator, SampleGenerator, get_default_generator
 
@@ -27,6 +38,7 @@ if TYPE_CHECKING:
     from mcp_refcache.access.actor import Actor
     from mcp_refcache.access.checker import PermissionChecker
     from mcp_refcache.backends.base import CacheBackend
+    from mcp_refcache.backends.task_base import TaskBackend
     from mcp_refcache.context import SizeMeasurer, Tokenizer
     from mcp_refcache.models import TaskInfo
     from mcp_refcache.preview import PreviewGenerator, PreviewResult
@@ -40,6 +52,7 @@ NEVER: Final = _core.Never()
 Ttl = float | _core.Never | None
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+_TASK_METHODS: Final = ("submit", "get_status", "cancel", "is_cancelled")
 _BACKEND_METHODS: Final = ("get", "set", "delete", "exists", "clear", "keys")
 
 
@@ -57,7 +70,8 @@ class RefCache:
         measurer: What measures; comes before `tokenizer`.
         preview_generator: What makes previews; comes before the config's strategy.
         permission_checker: What decides on permissions. None = `DefaultPermissionChecker()`.
-        task_backend: Accepted for users of the original; calls run to their end in this version.
+        task_backend: Runs what `cached(async_timeout=)` lets go on in the background, such as
+            `MemoryTaskBackend()`. None = calls run to their end.
         namespaces: Namespaces that may be used, as names, patterns (`session:*`) or `Namespace`s with
             `ttl` and `policy`. Any other is a ValueError. None = no restriction.
         default_namespace: Where values go when no namespace is given.
@@ -69,12 +83,17 @@ class RefCache:
             `"read"`, for servers whose tools hand resolved values to the agent.
         trusted_caches: Names of other caches whose references are recognised in arguments.
         copy_values: False shares stored objects with callers in memory: faster, but changes to them show.
+        types: Dataclasses, pydantic models, enums and namedtuples whose instances are kept in stores that outlive
+            the process. They are registered for the whole process.
+        default: What such a store keeps in place of an object that it cannot keep: a callable like the `default`
+            of `json.dumps`, usually `str`. None = such an object is a `CodecError`.
         identity: Says who makes a request: a function of the FastMCP context, async or not, that answers an
             `Identity`, a mapping of template names (`{"user_id": ...}`), or None if it does not know.
             None = middleware (`use_identity`), the access token and the state of the context say it.
 
     Raises:
-        TypeError: For a backend without the six methods, and for `preview_length` beside `preview_config`.
+        TypeError: For a backend without the six methods, for `preview_length` beside `preview_config`, and for
+            what is none of the `types` above.
         ValueError: For a name that no reference can carry, and for sizes below 1.
     """
 
@@ -89,7 +108,7 @@ class RefCache:
         measurer: SizeMeasurer | None = None,
         preview_generator: PreviewGenerator | None = None,
         permission_checker: PermissionChecker | None = None,
-        task_backend: Any = None,
+        task_backend: TaskBackend | None = None,
         *,
         namespaces: Iterable[str] | None = None,
         default_namespace: str = "public",
@@ -99,6 +118,8 @@ class RefCache:
         resolve_requires: Literal["execute", "read"] = "execute",
         trusted_caches: Iterable[str] = (),
         copy_values: bool = True,
+        types: Iterable[type[Any]] = (),
+        default: Callable[[Any], Any] | None = None,
         identity: Callable[[Any], Any] | None = None,
     ) -> None:
         if resolve_requires not in ("execute", "read"):
@@ -109,8 +130,15 @@ class RefCache:
         _check_part("measurer", measurer, "measure")
         _check_part("preview_generator", preview_generator, "generate")
         _check_part("permission_checker", permission_checker, "check")
+        if default is not None and not callable(default):
+            raise TypeError(f"default must be a callable, not {type(default).__name__}")
+        if types:
+            from mcp_refcache._codec import register_types  # not every server needs it
+
+            register_types(types)
         if identity is not None and not callable(identity):
             raise TypeError(f"identity must be a function of the context, not {type(identity).__name__}")
+        _check_part("task_backend", task_backend, *_TASK_METHODS)
         self.name = name
         self.identity = identity
         self._made = Ledger()
@@ -129,22 +157,27 @@ class RefCache:
         self._namespace_policies = [
             (pattern, policy) for pattern, _, policy in declared if policy is not None
         ]
-        self._core = _core.Cache(
-            name,
-            backend=self._backend,
-            default_policy=self._default_policy,
-            default_ttl=default_ttl,
-            default_namespace=default_namespace,
-            preview_config=self._preview_config,
-            measurer=self._measurer_object,
-            checker=self._checker_object,
-            namespaces=declared,
-            rules=[(pattern, ttl, None) for pattern, ttl in (namespace_ttls or {}).items()],
-            trusted=_names("trusted_caches", trusted_caches),
-            copy_values=copy_values,
-            resolve_requires=resolve_requires,
-            max_entries=max_size,
-        )
+        settings: dict[str, Any] = {
+            "default_policy": self._default_policy,
+            "default_ttl": default_ttl,
+            "default_namespace": default_namespace,
+            "preview_config": self._preview_config,
+            "measurer": self._measurer_object,
+            "checker": self._checker_object,
+            "namespaces": declared,
+            "rules": [(pattern, ttl, None) for pattern, ttl in (namespace_ttls or {}).items()],
+            "trusted": _names("trusted_caches", trusted_caches),
+            "copy_values": copy_values,
+            "resolve_requires": resolve_requires,
+            "default": default,
+        }
+        self._core = _core.Cache(name, backend=self._backend, max_entries=max_size, **settings)
+        self._tasks: Tasks | None = None
+        if task_backend is not None:
+            store = MemoryBackend()
+            promises = _core.Cache(name, backend=store, max_entries=None, **settings)
+            self._tasks = Tasks(self, task_backend, promises, store)
+        self._events: EventStream | None = None
         self.default_namespace = default_namespace
         enlist(self)
         self._preview_generator = (
@@ -216,6 +249,17 @@ class RefCache:
         self._core.set_checker(checker)
         self._checker_object = checker
 
+    @property
+    def events(self) -> EventStream:
+        """What happens here, for metrics, traces and logs: `cache.events.subscribe(print)`."""
+        if self._events is None:
+            self._events = EventStream(self.name, self._observe)
+        return self._events
+
+    def _observe(self, listened: bool) -> None:
+        if listened != isinstance(self._core, Observed):  # pyright: ignore[reportUnnecessaryIsInstance]
+            self._core = Observed.of(self) if listened else Observed.behind(self._core)
+
     # -- the cache ------------------------------------------------------------------------------
 
     def set(
@@ -249,6 +293,7 @@ class RefCache:
             PermissionDenied: If the actor may not.
             TypeError: If a dict key is no str, int, float, bool or None, or the policy is no policy.
             ValueError: If the value contains itself, for a negative TTL, and for an undeclared namespace.
+            CodecError: If the backend outlives the process and cannot keep an object in the value.
         """
         if policy is not None:
             _check_policy("policy", policy)
@@ -280,8 +325,8 @@ class RefCache:
         page_size: int | None = None,
         max_size: int | None = None,
         actor: ActorLike | None = None,
-    ) -> CacheResponse:
-        """Return a preview or page of an entry.
+    ) -> CacheResponse | AsyncTaskResponse:
+        """Return a preview or page of an entry; of one that is still being made, how far it is.
 
         Args:
             ref_id: A reference, or a key of this cache.
@@ -296,6 +341,8 @@ class RefCache:
             ValueError: If `page` or `page_size` is below 1.
         """
         reader = self._caller() if actor is None else resolve_actor(actor)
+        if self._tasks is not None and (unfinished := self._tasks.poll(ref_id, reader)) is not None:
+            return unfinished
         return CacheResponse(
             **self._core.get(ref_id, actor=reader, page=page, page_size=page_size, max_size=max_size)
         )
@@ -349,8 +396,28 @@ class RefCache:
         return self._core.clear(namespace, actor=None if actor is None else resolve_actor(actor))
 
     def get_task_status(self, ref_id: str) -> TaskInfo | None:
-        """Return the state of a background task; None, as calls run to their end in this version."""
-        return None
+        """Return the state of a background task, for the server itself; None if it is not known."""
+        return None if self._tasks is None else self._tasks.status(ref_id)
+
+    def cancel_task(self, ref_id: str, *, actor: ActorLike | None = None) -> bool:
+        """Stop a call that goes on in the background; its result is not stored.
+
+        An async function is cancelled where it awaits, a sync one learns it at its next progress.
+
+        Args:
+            ref_id: The reference that the call answered with.
+            actor: Who asks: whoever made the call and may use its result, or who may DELETE it. None = the
+                current caller, as an agent.
+
+        Returns:
+            Whether it was running.
+
+        Raises:
+            PermissionDenied: If the actor may not.
+        """
+        if self._tasks is None:
+            return False
+        return self._tasks.cancel(ref_id, self._caller() if actor is None else resolve_actor(actor))
 
     def cached(
         self,
@@ -372,6 +439,7 @@ class RefCache:
         shared: bool = False,
         on_missing: Literal["isolate", "error", "fallback"] = "isolate",
         docs: Literal["short", "none", "full"] | None = None,
+        max_retries: int = 0,
     ) -> Callable[[Function], Function]:
         """Cache a tool's results: the caller gets a dict with a reference and the value or a preview.
 
@@ -386,8 +454,9 @@ class RefCache:
             namespace_template: The namespace with placeholders of the context: `"user:{user_id}"`.
             owner_template: The owner of results, likewise.
             session_scoped: Whether results are bound to the context's session.
-            async_timeout: Accepted for users of the original; calls run to their end in this version.
-            async_response_format: `"minimal"`, `"standard"` or `"full"`.
+            async_timeout: Seconds a caller waits; then the call goes on in the background, and its caller gets
+                the reference to ask for later. Needs `RefCache(task_backend=)`. None = to the end.
+            async_response_format: What such a caller is told: `"minimal"`, `"standard"` or `"full"`.
             preview_type: `"sample"`, `"paginate"`, `"truncate"` or `"summary"`. None = as the cache says.
             accept_refs: Whether strictly typed parameters take references, too.
             key: Makes the cache key from the bound arguments.
@@ -397,6 +466,7 @@ class RefCache:
                 `"fallback"` puts it under `DEFAULT_FALLBACKS`, where everybody without that id finds it.
             docs: What the docstring says of references: `"full"`, one `"short"` sentence, or `"none"`. None =
                 full, and short in the lists of servers with `install`.
+            max_retries: With `async_timeout`, how often the function is run again after it raised.
 
         Raises:
             TypeError: If it is put above `@mcp.tool`, or the policy or TTL is none.
@@ -427,6 +497,7 @@ class RefCache:
                 shared=shared,
                 on_missing=on_missing,
                 docs=docs,
+                max_retries=max_retries,
             ),
         )
 
@@ -511,9 +582,10 @@ class RefCache:
         tool_name: str | None,
         max_size: int | None,
         preview_type: str | None,
+        promised: str | None = None,
     ) -> str:
-        """Store a tool's result, whatever it is; the reference."""
-        return self._core.set(
+        """Store a tool's result, whatever it is; the reference, or the one that was promised for it."""
+        ref_id = self._core.set(
             key,
             value,
             namespace=namespace,
@@ -525,6 +597,14 @@ class RefCache:
             bound=bound,
             any=True,
         )[0]
+        if promised is None or self._tasks is None:
+            return ref_id
+        self._tasks.keep_promise(promised, ref_id)
+        return promised
+
+    def _promised(self, ref_id: str) -> str | None:
+        """The reference under which a result was promised, where it was; None if it was removed since."""
+        return ref_id if self._tasks is None else self._tasks.promised(ref_id)
 
     def _answer(self, ref_id: str, *, actor: Actor, producer: bool) -> dict[str, Any] | None:
         """What a tool answers in place of its result; None if the entry is gone."""
@@ -545,6 +625,15 @@ class RefCache:
         return generator.generate(
             value=value, max_size=limit, measurer=self._measurer, page=page, page_size=page_size
         )
+
+    @property
+    def _active_tasks(self) -> dict[str, TaskInfo]:
+        """What goes on in the background, by reference, for test suites that look inside."""
+        return {} if self._tasks is None else self._tasks.running
+
+    def _calculate_eta(self, task_info: TaskInfo) -> float | None:
+        """Seconds until a task ends, likewise."""
+        return eta(task_info)
 
     def _make_measurer(self, measurer: SizeMeasurer | None) -> SizeMeasurer:
         if measurer is not None:

@@ -22,6 +22,7 @@ use crate::reference::KeyName;
 pub use indexed::{KeyIndexed, SimpleBackend};
 pub use memory::MemoryBackend;
 pub use record::{Head, Record, RecordStore, SMALL};
+pub use stored::Stored;
 
 /// What an operation over many entries is about; empty = everything in the store.
 #[derive(Debug, Clone, Copy, Default)]

@@ -44,7 +44,12 @@ impl RefCache {
     /// # Errors
     /// [`PermissionDenied`](ErrorKind::PermissionDenied) if the receiver did not make the value and may
     /// neither see nor use it; what user-written parts fail with.
-    pub fn answer(&self, entry: &Entry, options: &AnswerOptions<'_>) -> Result<Answer> {
+    pub async fn answer(
+        &self,
+        id: &str,
+        entry: &Arc<Entry>,
+        options: &AnswerOptions<'_>,
+    ) -> Result<Answer> {
         if let Some(hidden) = self.hidden(entry, options)? {
             return Ok(hidden);
         }
@@ -55,10 +60,12 @@ impl RefCache {
         {
             return Ok(Answer::Preview(view));
         }
-        match self.complete_size(entry)? {
-            Some(size) => Ok(Answer::Complete { size }),
-            None => Ok(Answer::Preview(self.view(entry, &preview)?)),
+        if let Some(size) = self.complete_size(entry).await? {
+            // all of it is going to be shown
+            entry.value.load().await?;
+            return Ok(Answer::Complete { size });
         }
+        Ok(Answer::Preview(self.view(id, entry, &preview).await?))
     }
 
     /// The answer to a receiver that may not see the value.
@@ -95,15 +102,21 @@ impl RefCache {
     ///
     /// # Errors
     /// What user-written parts fail with.
-    pub(crate) fn complete_size(&self, entry: &Entry) -> Result<Option<usize>> {
+    pub(crate) async fn complete_size(&self, entry: &Entry) -> Result<Option<usize>> {
         let (limit, measurer) = (self.preview_size(entry), self.measurer());
         if let (Some((counted, size)), Some(unit)) = (entry.size().get(), measurer.unit())
             && *counted == unit
         {
             return Ok(Some(*size).filter(|size| *size <= limit));
         }
-        let whole = entry.value.excerpt()?;
-        if !measurer.fits(&whole, limit)? {
+        let mut whole = entry.value.excerpt()?;
+        let mut fits = measurer.fits(&whole, limit);
+        if whole.document().lacks_some() {
+            entry.value.load().await?;
+            whole = entry.value.excerpt()?;
+            fits = measurer.fits(&whole, limit);
+        }
+        if !fits? {
             return Ok(None);
         }
         let size = measurer.measure(&whole)?;

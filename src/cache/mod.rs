@@ -8,6 +8,7 @@ mod present;
 mod read;
 mod resolution;
 mod settings;
+mod view;
 mod write;
 
 use std::fmt;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::access::{Actor, PolicySource};
+use crate::backend::Fence;
 use crate::clock::Timestamp;
 use crate::preview::{PreviewResult, PreviewStrategy};
 use crate::reference::RefId;
@@ -53,6 +54,10 @@ pub struct SetOptions<'a> {
     pub strategy: Option<PreviewStrategy>,
     /// Whether the namespace was filled from a template or an identity.
     pub bound: bool,
+    /// Whether the preview is made at once and stored with a large value: it will be asked for.
+    pub prepare: bool,
+    /// The lease under which the value was made; see [`PutOptions::fence`](crate::backend::PutOptions).
+    pub fence: Option<Fence<'a>>,
 }
 
 /// Options of [`RefCache::get_with`](super::RefCache::get_with).
@@ -68,6 +73,19 @@ pub struct GetOptions<'a> {
     pub strategy: Option<PreviewStrategy>,
     /// Who reads; `None` = an anonymous agent.
     pub actor: Option<&'a dyn Actor>,
+}
+
+impl GetOptions<'_> {
+    /// The same for whoever was found to be allowed.
+    pub(crate) fn without_actor(&self) -> GetOptions<'static> {
+        GetOptions {
+            actor: None,
+            page: self.page,
+            page_size: self.page_size,
+            max_size: self.max_size,
+            strategy: self.strategy,
+        }
+    }
 }
 
 /// What [`RefCache::set`](super::RefCache::set) gives back: the reference and facts about the value.

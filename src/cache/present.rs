@@ -12,6 +12,15 @@ use crate::measure::SizeMeasurer;
 use crate::preview::{
     PreviewGenerator, PreviewRequest, PreviewResult, PreviewStrategy, default_generator,
 };
+use crate::value::{Document, Excerpt, Value};
+
+/// What a look at an entry comes to.
+pub(crate) enum Sight {
+    /// This is shown.
+    Seen(Arc<PreviewResult>),
+    /// The value has to be read further first: the document says where.
+    Unread(Arc<Document>),
+}
 
 /// A namespace that admits everybody: checked in place of one that does not matter.
 const OPEN_NAMESPACE: &str = "public";
@@ -51,15 +60,11 @@ impl RefCache {
         }
     }
 
-    /// The preview or page of an entry that the options ask for.
+    /// The preview or page of an entry that the options ask for, as far as the value is here.
     ///
     /// # Errors
     /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a page below 1; what user-written parts failed with.
-    pub(crate) fn view(
-        &self,
-        entry: &Entry,
-        options: &GetOptions<'_>,
-    ) -> Result<Arc<PreviewResult>> {
+    pub(crate) fn look(&self, entry: &Entry, options: &GetOptions<'_>) -> Result<Sight> {
         for (name, number) in [("page", options.page), ("page_size", options.page_size)] {
             if number == Some(0) {
                 return Err(Error::invalid(format!("{name} must be 1 or greater")).with(name, 0));
@@ -67,19 +72,29 @@ impl RefCache {
         }
         let (generator, max_size, key) = self.plan(entry, options);
         if let Some(view) = key.as_ref().and_then(|key| entry.views().get(key)) {
-            return Ok(view);
+            return Ok(Sight::Seen(view));
         }
-        let view = Arc::new(generator.generate(&PreviewRequest {
-            document: &entry.value.document()?,
+        let document = entry.value.document()?;
+        let made = generator.generate(&PreviewRequest {
+            document: &document,
             max_size,
             measurer: self.measurer(),
             page: options.page,
             page_size: options.page_size,
-        })?);
+        });
+        if document.lacks_some() {
+            return Ok(Sight::Unread(document));
+        }
+        let mut view = made?;
+        if matches!(entry.value, Value::Remote(_)) {
+            // what is shown must not hold on to all that was read on the way to it
+            view.excerpt = Excerpt::detached(Arc::new(view.excerpt.to_document()?));
+        }
+        let view = Arc::new(view);
         if let Some(key) = key {
             entry.views().remember(key, &view);
         }
-        Ok(view)
+        Ok(Sight::Seen(view))
     }
 
     /// The view that these options ask for, if it was made before.
@@ -91,6 +106,11 @@ impl RefCache {
         self.plan(entry, options)
             .2
             .and_then(|key| entry.views().get(&key))
+    }
+
+    /// Whether only parts of this crate take part in making a view, so that any thread may do it.
+    pub(super) fn is_native(&self, entry: &Entry, options: &GetOptions<'_>) -> bool {
+        self.plan(entry, options).2.is_some()
     }
 
     /// Who makes a view, how large it may be, and the key to remember it by if only built-in parts

@@ -9,7 +9,7 @@ use super::lookup::{Found, not_found};
 use super::options::{Access, GetOptions, Response};
 use crate::access::{Actor, DefaultActor};
 use crate::backend::{Scope, Want};
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::reference::cache_of;
 
 impl RefCache {
@@ -37,7 +37,7 @@ impl RefCache {
                 Want::Head,
             )
             .await?;
-        let result = self.view(&entry, options)?;
+        let result = self.view(&ref_id, &entry, options).await?;
         Ok(Response {
             ref_id,
             namespace: Arc::clone(&entry.namespace),
@@ -95,6 +95,33 @@ impl RefCache {
                 self.now(),
             )
             .await
+    }
+
+    /// [`keys`](Self::keys), with an actor only of entries that it may read.
+    ///
+    /// # Errors
+    /// What the store fails with.
+    pub async fn keys_as(
+        &self,
+        namespace: Option<&str>,
+        actor: Option<&dyn Actor>,
+    ) -> Result<Vec<Arc<str>>> {
+        let mut keys = self.keys(namespace).await?;
+        let Some(actor) = actor else {
+            return Ok(keys);
+        };
+        let mut readable = Vec::with_capacity(keys.len());
+        for key in keys.drain(..) {
+            let found = self.parts.backend.get(&key, self.now(), Want::Head).await?;
+            match found.map(|entry| self.authorize(&entry, actor, Access::Read)) {
+                Some(Ok(())) => readable.push(key),
+                Some(Err(error)) if error.kind() != ErrorKind::PermissionDenied => {
+                    return Err(error);
+                }
+                Some(Err(_)) | None => {}
+            }
+        }
+        Ok(readable)
     }
 
     /// Whether a text is a reference that this cache may follow: its cache name is this cache's, a

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::RefCache;
-use super::options::{Access, Reference, SetOptions};
-use crate::access::{Actor, Permission};
-use crate::backend::{PutOptions, Scope, Want};
+use super::options::{Access, GetOptions, Reference, SetOptions};
+use crate::access::{Actor, Permission, PolicySource};
+use crate::backend::{PutOptions, SMALL, Scope, Want};
+use crate::clock::Timestamp;
 use crate::entry::{Details, Entry};
 use crate::error::{ErrorKind, Result};
-use crate::reference::RefId;
+use crate::reference::{KeyName, RefId};
 use crate::value::{Document, Value};
 
 /// Seconds that a replaced entry stays where the cache has no default TTL.
@@ -43,24 +44,31 @@ impl RefCache {
         value: Value,
         options: SetOptions<'_>,
     ) -> Result<Reference> {
+        let (reference, _) = self.store(key, value, options).await?;
+        Ok(reference)
+    }
+
+    /// [`set_with`](Self::set_with), which gives the entry as well.
+    ///
+    /// # Errors
+    /// As `set_with`.
+    pub(crate) async fn store(
+        &self,
+        key: &str,
+        value: Value,
+        options: SetOptions<'_>,
+    ) -> Result<(Reference, Arc<Entry>)> {
         let settings = &self.parts.settings;
         let namespace: Arc<str> = options
             .namespace
             .map_or_else(|| Arc::clone(&settings.default_namespace), Arc::from);
         settings.check_namespace(&namespace)?;
         let lifetime = settings.lifetime(options.ttl, &namespace)?;
-        let policy = settings.policy(options.policy, &namespace);
+        let policy = settings.policy(options.policy.clone(), &namespace);
         let name = self.key_name(&namespace, key);
         let now = self.now();
         if let Some(actor) = options.actor {
-            let (policy, permission) = match self.parts.backend.find(&name, now, Want::Head).await?
-            {
-                Some((_, entry)) => (Arc::clone(&entry.policy), Permission::UPDATE),
-                None => (Arc::clone(&policy), Permission::WRITE),
-            };
-            self.parts
-                .checker
-                .check(&*policy, permission, actor, &namespace)?;
+            self.authorize_write(&name, &policy, actor, now).await?;
         }
         let details = Details {
             tool_name: options.tool_name.map(Arc::from),
@@ -83,23 +91,42 @@ impl RefCache {
             total_items: details.total_items,
             total_size: details.total_size,
         };
-        let entry = Arc::new(Entry::new(
-            value, namespace, policy, now, expires_at, details,
-        ));
-        let retire_at = Some(now + settings.default_ttl.unwrap_or(RETIREMENT));
+        let mut entry = Entry::new(value, namespace, policy, now, expires_at, details);
+        if self.parts.backend.capabilities().persistent {
+            entry = entry.portable()?;
+        }
+        let entry = Arc::new(entry);
+        if options.prepare && entry.value.total_size().is_some_and(|size| size > SMALL) {
+            // what is shown of a tool's result is asked for at once, and again with every hit
+            self.make_view(&entry, &GetOptions::default()).await?;
+        }
+        let put = PutOptions {
+            name: Some(&name),
+            retire_at: Some(now + settings.default_ttl.unwrap_or(RETIREMENT)),
+            fence: options.fence,
+        };
         self.parts
             .backend
-            .put(
-                ref_id.as_str(),
-                entry,
-                PutOptions {
-                    name: Some(&name),
-                    retire_at,
-                    fence: None,
-                },
-            )
+            .put(ref_id.as_str(), Arc::clone(&entry), put)
             .await?;
-        Ok(reference)
+        Ok((reference, entry))
+    }
+
+    /// Whether the actor may store under this name: UPDATE of the entry that is there, else WRITE.
+    async fn authorize_write(
+        &self,
+        name: &KeyName,
+        policy: &Arc<dyn PolicySource>,
+        actor: &dyn Actor,
+        now: Timestamp,
+    ) -> Result<()> {
+        let former = self.parts.backend.find(name, now, Want::Head).await?;
+        let (policy, permission) = match &former {
+            Some((_, entry)) => (&entry.policy, Permission::UPDATE),
+            None => (policy, Permission::WRITE),
+        };
+        let checker = &self.parts.checker;
+        checker.check(&**policy, permission, actor, &name.namespace)
     }
 
     /// Removes an entry, by reference or key; whether it was there. With an actor, needs DELETE.

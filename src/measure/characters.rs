@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use super::{SizeMeasurer, Tokenizer};
 use crate::error::{Error, Result};
-use crate::value::Excerpt;
+use crate::value::{Excerpt, Node};
 
 /// Measures the characters of the JSON text.
 ///
@@ -26,6 +26,9 @@ impl SizeMeasurer for CharacterMeasurer {
 
     /// Stops behind the item with which the limit is passed.
     fn fits(&self, excerpt: &Excerpt, limit: usize) -> Result<bool> {
+        if let Node::Span(span) = excerpt.root() {
+            return Ok(span.len() <= limit);
+        }
         let mut left = limit;
         let outcome = excerpt.pieces(&mut |piece| match left.checked_sub(piece.len()) {
             Some(rest) => {

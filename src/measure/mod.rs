@@ -114,3 +114,9 @@ macro_rules! hand_on_tokenizer {
 
 hand_on_tokenizer!(&T);
 hand_on_tokenizer!(Arc<T>);
+
+/// The unit of one of this crate's measurers by its name, as stores keep it.
+pub(crate) fn known_unit(name: &str) -> Option<&'static str> {
+    const UNITS: [&str; 3] = ["characters", "o200k_base", "cl100k_base"];
+    UNITS.into_iter().find(|unit| *unit == name)
+}

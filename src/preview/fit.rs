@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{PreviewRequest, PreviewResult, PreviewStrategy};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::value::{Excerpt, Node};
 
 /// Something that might be shown, and how many items of the value it shows.
@@ -46,8 +46,11 @@ impl Shown {
 impl PreviewRequest<'_> {
     /// Size of the whole value.
     pub(super) fn whole_size(&self) -> Result<usize> {
-        self.measurer
-            .measure(&Excerpt::whole(Arc::clone(self.document)))
+        let size = self
+            .measurer
+            .measure(&Excerpt::whole(Arc::clone(self.document)))?;
+        self.is_here()?;
+        Ok(size)
     }
 
     pub(super) fn excerpt(&self, node: Node) -> Excerpt {
@@ -56,13 +59,25 @@ impl PreviewRequest<'_> {
 
     /// Whether this fits; the measurer may stop counting beyond the limit.
     pub(super) fn fits(&self, node: Node) -> Result<bool> {
-        self.measurer.fits(&self.excerpt(node), self.max_size)
+        let fits = self.measurer.fits(&self.excerpt(node), self.max_size)?;
+        self.is_here()?;
+        Ok(fits)
+    }
+
+    /// Stops work on text that has to be read first; see [`crate::value::Document::lacks_some`].
+    fn is_here(&self) -> Result<()> {
+        if self.document.lacks_some() {
+            let what = "a part of the value has not been read from its store";
+            return Err(Error::new(ErrorKind::Unexpected, what));
+        }
+        Ok(())
     }
 
     /// Measures a candidate.
     pub(super) fn measured(&self, candidate: Candidate) -> Result<Shown> {
         let excerpt = self.excerpt(candidate.node);
         let size = self.measurer.measure(&excerpt)?;
+        self.is_here()?;
         Ok(Shown {
             excerpt,
             size,
@@ -73,7 +88,9 @@ impl PreviewRequest<'_> {
     /// The candidate, if it fits. One that is much too large is not measured to its end.
     pub(super) fn fitting(&self, candidate: Candidate) -> Result<Option<Shown>> {
         let excerpt = self.excerpt(candidate.node);
-        if !self.measurer.fits(&excerpt, self.max_size)? {
+        let fits = self.measurer.fits(&excerpt, self.max_size)?;
+        self.is_here()?;
+        if !fits {
             return Ok(None);
         }
         let (size, shown) = (self.measurer.measure(&excerpt)?, candidate.shown);
@@ -114,7 +131,7 @@ impl PreviewRequest<'_> {
     ) -> Result<Option<Shown>> {
         let mut best: Option<Shown> = None;
         let (mut low, mut high, mut misses) = (1, chars.saturating_sub(1), 0);
-        let whole_chars = self.document.text().len();
+        let whole_chars = self.document.text_len();
         let mut budget = self.aim(whole_chars, whole_size).clamp(1, high.max(1));
         let mut bounded = false;
         while low <= high {

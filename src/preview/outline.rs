@@ -225,7 +225,7 @@ fn listed(
 /// What a summary says about one entry of a dict.
 fn entry(document: &Document, value: Range<usize>, detail: Detail) -> Node {
     let name = Node::string(type_name(document, &value));
-    let percent = value.len() * 100 / document.text().len().max(1);
+    let percent = value.len() * 100 / document.text_len().max(1);
     if detail != Detail::Facts {
         return name;
     }

@@ -36,7 +36,7 @@ impl PreviewGenerator for SampleGenerator {
                 Ok(shown.result(PreviewStrategy::Sample, size, Some(root.len()), count))
             }
             (Kind::String, None) => {
-                let text = Text::of(document.text());
+                let text = Text::whole(document);
                 let shown = if size <= request.max_size {
                     request.measured(whole(request, text.len()))?
                 } else {
@@ -80,7 +80,7 @@ fn sample(request: &PreviewRequest<'_>, root: &Arc<Container>, size: usize) -> R
         return Ok(sampled.clone());
     }
     let mut shrinker = Shrinker::new(request.document);
-    let chars = request.document.text().len();
+    let chars = request.document.text_len();
     let shrunk = request.largest_fitting(chars, size, |budget| shrinker.container(root, budget))?;
     match (shrunk, sampled) {
         (Some(shrunk), None) => Ok(shrunk),

@@ -68,7 +68,7 @@ fn single(request: &PreviewRequest<'_>, size: usize) -> Result<Shown> {
     let text = Text::of(&quoted);
     let extra = |room: usize| {
         let room = room.checked_sub(beginning.len() + 4)?.min(BEGINNING);
-        let cut = if document.text().len() <= room {
+        let cut = if document.text_len() <= room {
             Candidate {
                 node: Node::Span(document.span()),
                 shown: text.len(),
@@ -147,7 +147,7 @@ fn extended(
     mut extra: impl FnMut(usize) -> Option<(Pairs, usize)>,
 ) -> Result<Shown> {
     let around = chars(request, facts.clone()) + 2;
-    let most = 2 * around + 2 * request.document.text().len() + 2 * BEGINNING;
+    let most = 2 * around + 2 * request.document.text_len() + 2 * BEGINNING;
     let found = request.largest_fitting(most, size, |budget| {
         let (more, shown) = extra(budget.checked_sub(around)?)?;
         let node = Node::Dict(facts.iter().cloned().chain(more).collect());

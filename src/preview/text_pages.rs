@@ -15,7 +15,7 @@ pub(super) fn page(
     page_size: Option<usize>,
     size: usize,
 ) -> Result<(Shown, usize, usize)> {
-    let text = Text::of(request.document.text());
+    let text = Text::whole(request.document);
     let page_size = match page_size {
         Some(page_size) => page_size,
         None => length(request, &text, size)?,

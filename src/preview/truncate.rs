@@ -28,11 +28,11 @@ impl PreviewGenerator for TruncateGenerator {
         if size <= request.max_size {
             return Ok(whole.result(PreviewStrategy::Truncate, size, total, total));
         }
-        let quoted = match whole.excerpt.root() {
-            Node::Made(json) => json,
-            _ => document.text(),
+        let text = match whole.excerpt.root() {
+            Node::Made(json) => Text::of(json),
+            _ => Text::whole(document),
         };
-        let shown = request.first_fitting(cut::candidates(request, &Text::of(quoted))?)?;
+        let shown = request.first_fitting(cut::candidates(request, &text)?)?;
         let kept = Some(shown.shown);
         Ok(shown.result(PreviewStrategy::Truncate, size, total, kept))
     }

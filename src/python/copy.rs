@@ -41,6 +41,11 @@ impl Objects {
         }
     }
 
+    /// The object itself, to look at.
+    pub(super) fn get<'a, 'py>(&'a self, py: Python<'py>, number: u32) -> &'a Bound<'py, PyAny> {
+        self.objects[number as usize].bind(py)
+    }
+
     pub(super) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         self.objects
             .iter()

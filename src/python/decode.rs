@@ -6,7 +6,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyNone, PyString, PyTuple};
 
 use super::copy::Objects;
-use crate::value::{Document, Excerpt, KeyType, Node, Note, scan};
+use super::portable::Readers;
+use crate::value::{Document, Excerpt, KeyType, Node, Note, PortableObjects, scan};
 
 /// How many keys are remembered while a value is decoded: rows repeat theirs.
 const KEY_CACHE: usize = 64;
@@ -31,16 +32,33 @@ struct Decoder<'a, 'py> {
     document: &'a Document,
     text: &'a str,
     noted: bool,
+    objects: Option<Source<'a, 'py>>,
     keys: Vec<Option<(&'a str, Bound<'py, PyString>)>>,
+}
+
+/// Where the objects come from that notes refer to.
+enum Source<'a, 'py> {
+    /// They live.
+    Live(&'a Objects),
+    /// They are made of texts and of what is shown of them.
+    Portable(Readers<'a, 'py>),
 }
 
 impl<'a, 'py> Decoder<'a, 'py> {
     fn new(py: Python<'py>, document: &'a Document) -> Self {
+        let objects = document.notes().objects.as_ref().and_then(|objects| {
+            let portable = objects.downcast_ref::<PortableObjects>();
+            match portable {
+                Some(texts) => Some(Source::Portable(Readers::new(py, texts))),
+                None => objects.downcast_ref().map(Source::Live),
+            }
+        });
         Self {
             py,
             document,
             text: document.text(),
             noted: !document.notes().is_empty(),
+            objects,
             keys: vec![None; KEY_CACHE],
         }
     }
@@ -103,12 +121,24 @@ impl<'a, 'py> Decoder<'a, 'py> {
 
     fn value(&mut self, at: &mut usize) -> PyResult<Bound<'py, PyAny>> {
         let note = self.note(*at);
-        if let Some(Note::Instance(number) | Note::Opaque(number)) = note
-            && let Some(objects) = self.objects()
-        {
-            *at = scan::value_end(self.text.as_bytes(), *at);
-            return objects.fresh(self.py, number);
+        if let Some(Note::Instance(number) | Note::Opaque(number)) = note {
+            match &self.objects {
+                Some(Source::Live(objects)) => {
+                    *at = scan::value_end(self.text.as_bytes(), *at);
+                    return objects.fresh(self.py, number);
+                }
+                Some(Source::Portable(_)) => {
+                    let shown = self.shown(at, None)?;
+                    return self.restored(number, shown);
+                }
+                None => {}
+            }
         }
+        self.shown(at, note)
+    }
+
+    /// What the text says, by itself.
+    fn shown(&mut self, at: &mut usize, note: Option<Note>) -> PyResult<Bound<'py, PyAny>> {
         match self.text.as_bytes().get(*at) {
             Some(b'"') => {
                 let end = scan::string_end(self.text.as_bytes(), *at);
@@ -133,8 +163,13 @@ impl<'a, 'py> Decoder<'a, 'py> {
         }
     }
 
-    fn objects(&self) -> Option<&'a Objects> {
-        self.document.notes().objects.as_ref()?.downcast_ref()
+    /// The object that is shown like this.
+    fn restored(&mut self, number: u32, shown: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        match &mut self.objects {
+            Some(Source::Live(objects)) => objects.fresh(self.py, number),
+            Some(Source::Portable(readers)) => readers.restore(number, shown),
+            None => Ok(shown),
+        }
     }
 
     fn items(&mut self, at: &mut usize) -> PyResult<Vec<Bound<'py, PyAny>>> {
@@ -178,6 +213,10 @@ impl<'a, 'py> Decoder<'a, 'py> {
                 KeyType::Null => Ok(PyNone::get(self.py).to_owned().into_any()),
                 KeyType::Bool | KeyType::Int | KeyType::Float => scalar(self.py, inside),
             };
+        }
+        if let Some(Note::Instance(number)) = note {
+            let shown = string(self.py, quoted)?;
+            return self.restored(number, shown.into_any());
         }
         let slot = key_slot(quoted);
         if let Some((known, key)) = &self.keys[slot]

@@ -4,6 +4,8 @@ use pyo3::exceptions::{
     PyException, PyKeyError, PyPermissionError, PyRuntimeError, PyTypeError, PyValueError,
 };
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyType;
 
 use crate::error::{Error, ErrorKind};
 
@@ -18,30 +20,62 @@ pub(super) fn to_py(error: Error) -> PyErr {
     match kind {
         ErrorKind::PermissionDenied => super::access::denied(message, source),
         ErrorKind::NotFound => PyKeyError::new_err(message),
-        ErrorKind::InvalidArgument | ErrorKind::Codec | ErrorKind::Unsupported => {
-            PyValueError::new_err(message)
-        }
+        ErrorKind::InvalidArgument | ErrorKind::Unsupported => PyValueError::new_err(message),
         ErrorKind::InvalidType => PyTypeError::new_err(message),
-        ErrorKind::CircularReference
+        ErrorKind::Codec
         | ErrorKind::Backend
-        | ErrorKind::Busy
         | ErrorKind::Unreachable
         | ErrorKind::Timeout
-        | ErrorKind::Io
-        | ErrorKind::Hook
-        | ErrorKind::Unexpected => PyRuntimeError::new_err(message),
+        | ErrorKind::Busy
+        | ErrorKind::Io => {
+            Python::attach(|py| raised(py, kind, message)).unwrap_or_else(|error| error)
+        }
+        ErrorKind::CircularReference | ErrorKind::Hook | ErrorKind::Unexpected => {
+            PyRuntimeError::new_err(message)
+        }
     }
 }
 
 /// An exception on its way through the core. A `PermissionError` is understood as a denial.
 pub(super) fn from_py(raised: PyErr) -> Error {
-    let denied = Python::attach(|py| raised.is_instance_of::<PyPermissionError>(py));
-    let kind = if denied {
-        ErrorKind::PermissionDenied
-    } else {
-        ErrorKind::Hook
-    };
+    let kind = Python::attach(|py| {
+        if raised.is_instance_of::<PyPermissionError>(py) {
+            ErrorKind::PermissionDenied
+        } else {
+            kind_of(py, &raised).unwrap_or(ErrorKind::Hook)
+        }
+    });
     Error::new(kind, "code of the user failed").caused_by(raised)
+}
+
+/// The classes of `mcp_refcache.exceptions`, subclasses before their bases.
+const CLASSES: [(ErrorKind, &str); 6] = [
+    (ErrorKind::Codec, "CodecError"),
+    (ErrorKind::Busy, "BackendBusyError"),
+    (ErrorKind::Timeout, "BackendTimeoutError"),
+    (ErrorKind::Unreachable, "BackendConnectionError"),
+    (ErrorKind::Io, "BackendIOError"),
+    (ErrorKind::Backend, "BackendError"),
+];
+
+fn class<'py>(py: Python<'py>, place: usize) -> PyResult<&'py Bound<'py, PyType>> {
+    static KNOWN: [PyOnceLock<Py<PyType>>; CLASSES.len()] =
+        [const { PyOnceLock::new() }; CLASSES.len()];
+    KNOWN[place].import(py, "mcp_refcache.exceptions", CLASSES[place].1)
+}
+
+/// The exception of a kind that has a class of its own.
+pub(super) fn raised(py: Python<'_>, kind: ErrorKind, message: String) -> PyResult<PyErr> {
+    let place = CLASSES.iter().position(|(known, _)| *known == kind);
+    let class = class(py, place.unwrap_or(CLASSES.len() - 1))?;
+    Ok(PyErr::from_type(class.clone(), (message,)))
+}
+
+/// The kind that an exception says by its class.
+pub(super) fn kind_of(py: Python<'_>, raised: &PyErr) -> Option<ErrorKind> {
+    let place = (0..CLASSES.len())
+        .find(|place| class(py, *place).is_ok_and(|class| raised.is_instance(py, class)));
+    place.map(|place| CLASSES[place].0)
 }
 
 /// Whether an exception is no answer but an order to stop (`KeyboardInterrupt`, `SystemExit`).

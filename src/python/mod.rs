@@ -2,6 +2,7 @@
 
 mod access;
 mod arguments;
+mod awaitable;
 mod backend;
 mod cache;
 mod clock;
@@ -13,6 +14,7 @@ mod error;
 mod fingerprint;
 mod hook;
 mod measure;
+mod portable;
 mod preview;
 mod resolve;
 mod snapshot;
@@ -33,15 +35,19 @@ mod _core {
     #[pymodule_export]
     use super::arguments::Never;
     #[pymodule_export]
+    use super::awaitable::Awaitable;
+    #[pymodule_export]
     use super::backend::MemoryStore;
     #[pymodule_export]
-    use super::cache::Cache;
+    use super::cache::{Cache, Found};
     #[pymodule_export]
     use super::contains_refs::contains_refs;
     #[pymodule_export]
     use super::fingerprint::{Unkeyable, fingerprint, identity_of};
     #[pymodule_export]
     use super::measure::{Encoding, count_characters, count_tokens, json_text};
+    #[pymodule_export]
+    use super::portable::{from_stored, to_stored};
     #[pymodule_export]
     use super::preview::generate;
     #[pymodule_export]

@@ -8,7 +8,7 @@ use pyo3::{PyTraverseError, PyVisit};
 
 use super::copy::{self, Objects};
 use super::walk::{self, Walked};
-use super::{decode, error};
+use super::{decode, error, portable};
 use crate::error::Result;
 use crate::value::{Document, ForeignValue, Value};
 
@@ -20,6 +20,8 @@ pub(super) struct Snapshot {
     form: Form,
     total_items: Option<usize>,
     total_size: Option<usize>,
+    /// What stands in for objects that cannot be stored.
+    default: Option<Py<PyAny>>,
 }
 
 enum Form {
@@ -51,7 +53,7 @@ impl Snapshot {
         let (total_items, total_size) = (copy::length(value), Some(walked.text.len()));
         let form = match keep {
             Keep::Share => Form::Shared(value.clone().unbind()),
-            Keep::Copy if walked.text.len() >= LARGE && walked.tells_keys => {
+            Keep::Copy if walked.text.len() >= LARGE => {
                 let objects = copy::leaves(value.py(), walked.objects)?;
                 let walked = Walked { objects, ..walked };
                 let document = to_document(walked, Objects::adopt).map_err(error::to_py)?;
@@ -63,6 +65,7 @@ impl Snapshot {
             form,
             total_items,
             total_size,
+            default: None,
         })
     }
 
@@ -76,6 +79,7 @@ impl Snapshot {
                 form,
                 total_items: copy::length(value),
                 total_size: None,
+                default: None,
             })
         })
     }
@@ -86,7 +90,15 @@ impl Snapshot {
             form: Form::Copied(value.clone().unbind()),
             total_items: copy::length(value),
             total_size,
+            default: None,
         }
+    }
+
+    /// The snapshot, with what stands in for objects that a store cannot keep: a callable like the
+    /// `default` of `json.dumps`.
+    pub(super) fn or_default(mut self, default: Option<&Py<PyAny>>, py: Python<'_>) -> Self {
+        self.default = default.map(|default| default.clone_ref(py));
+        self
     }
 
     /// The value as an object for a caller.
@@ -103,6 +115,7 @@ impl Snapshot {
         &self,
         visit: &PyVisit<'_>,
     ) -> std::result::Result<Option<&Arc<Document>>, PyTraverseError> {
+        visit.call(&self.default)?;
         match &self.form {
             Form::Copied(value) | Form::Shared(value) => visit.call(value).map(|()| None),
             Form::Opaque(value, document) => visit.call(value).map(|()| Some(document)),
@@ -124,6 +137,12 @@ impl ForeignValue for Snapshot {
             Form::Copied(value) => document_of(value, Objects::adopt),
             Form::Shared(value) => document_of(value, Objects::share),
         }
+    }
+
+    fn portable(&self) -> Result<Arc<Document>> {
+        let document = self.document()?;
+        Python::attach(|py| portable::portable(py, &document, self.default.as_ref()))
+            .map_err(error::from_py)
     }
 
     fn total_items(&self) -> Option<usize> {
@@ -169,6 +188,7 @@ pub(super) fn to_document(
 pub(super) fn fresh<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
     match value {
         Value::Document(document) => decode::document(py, document),
+        Value::Remote(remote) => decode::document(py, &remote.document()),
         Value::Foreign(foreign) => match foreign.as_any().downcast_ref::<Snapshot>() {
             Some(snapshot) => snapshot.fresh(py),
             None => {

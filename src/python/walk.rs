@@ -26,8 +26,6 @@ pub(super) struct Walked {
     pub(super) notes: Notes,
     /// What `Note::Instance` and `Note::Opaque` refer to by number.
     pub(super) objects: Vec<Py<PyAny>>,
-    /// Whether text and notes tell the types of all keys; those of an enum, say, are not told.
-    pub(super) tells_keys: bool,
 }
 
 /// Writes the JSON text of a Python object.
@@ -40,7 +38,6 @@ pub(super) fn walk(value: &Bound<'_, PyAny>) -> PyResult<Walked> {
         text: String::new(),
         notes: Notes::default(),
         objects: Vec::new(),
-        tells_keys: true,
     };
     let mut walker = Walker {
         walked,
@@ -79,7 +76,6 @@ pub(super) fn opaque(value: &Bound<'_, PyAny>, why: PyErr) -> PyResult<Walked> {
         text,
         notes,
         objects: vec![value.clone().unbind()],
-        tells_keys: true,
     })
 }
 
@@ -94,7 +90,7 @@ impl Walker {
         let kind = value.get_type_ptr();
         let py = value.py();
         if kind == py.get_type::<PyString>().as_type_ptr() {
-            string(value.cast::<PyString>()?, &mut self.walked.text)
+            self.text(value.cast::<PyString>()?)
         } else if kind == py.get_type::<PyInt>().as_type_ptr() {
             self.int(value)
         } else if kind == py.get_type::<PyDict>().as_type_ptr() {
@@ -122,11 +118,9 @@ impl Walker {
 
     /// Instances of subclasses are written as their base; what is no JSON as its `str()`.
     fn other(&mut self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        let number = u32::try_from(self.walked.objects.len())
-            .map_err(|_| PyValueError::new_err("value has too many objects"))?;
         let at = self.walked.text.len();
+        let number = self.number(value)?;
         let (json, text) = (Note::Instance(number), Note::Opaque(number));
-        self.walked.objects.push(value.clone().unbind());
         if let Ok(value) = value.cast::<PyString>() {
             self.walked.notes.push(at, json);
             string(value, &mut self.walked.text)
@@ -150,6 +144,31 @@ impl Walker {
             self.walked.notes.push(at, text);
             string(&value.str()?, &mut self.walked.text)
         }
+    }
+
+    /// Gives an object the number that a note refers to it by.
+    fn number(&mut self, object: &Bound<'_, PyAny>) -> PyResult<u32> {
+        let number = u32::try_from(self.walked.objects.len())
+            .map_err(|_| PyValueError::new_err("value has too many objects"))?;
+        self.walked.objects.push(object.clone().unbind());
+        Ok(number)
+    }
+
+    /// Notes that what comes next is an instance of a subclass.
+    fn instance(&mut self, object: &Bound<'_, PyAny>) -> PyResult<()> {
+        let number = self.number(object)?;
+        let at = self.walked.text.len();
+        self.walked.notes.push(at, Note::Instance(number));
+        Ok(())
+    }
+
+    /// A plain str. Two surrogates side by side read back as the one character that they encode, so
+    /// such a str is noted as an object.
+    fn text(&mut self, text: &Bound<'_, PyString>) -> PyResult<()> {
+        if text.to_str().is_err() && has_surrogate_pair(text)? {
+            self.instance(text)?;
+        }
+        string(text, &mut self.walked.text)
     }
 
     fn int(&mut self, value: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -249,8 +268,11 @@ impl Walker {
 
     fn key(&mut self, key: &Bound<'_, PyAny>) -> PyResult<()> {
         let at = self.walked.text.len();
+        if let Ok(text) = key.cast_exact::<PyString>() {
+            return self.text(text);
+        }
         if let Ok(text) = key.cast::<PyString>() {
-            self.walked.tells_keys &= key.is_exact_instance_of::<PyString>();
+            self.instance(key)?;
             return string(text, &mut self.walked.text);
         }
         let note = if key.is_none() {
@@ -264,13 +286,11 @@ impl Walker {
             });
             KeyType::Bool
         } else if key.is_instance_of::<PyInt>() {
-            self.walked.tells_keys &= key.is_exact_instance_of::<PyInt>();
             self.walked.text.push('"');
             self.int(key)?;
             self.walked.text.push('"');
             KeyType::Int
         } else if let Ok(number) = key.cast::<PyFloat>() {
-            self.walked.tells_keys &= key.is_exact_instance_of::<PyFloat>();
             self.walked.text.push('"');
             write::float(number.value(), &mut self.walked.text);
             self.walked.text.push('"');
@@ -281,9 +301,33 @@ impl Walker {
                 "keys must be str, int, float, bool or None, not {kind}"
             )));
         };
-        self.walked.notes.push(at, Note::Key(note));
+        let plain = key.is_none()
+            || key.is_instance_of::<PyBool>()
+            || key.is_exact_instance_of::<PyInt>()
+            || key.is_exact_instance_of::<PyFloat>();
+        let note = if plain {
+            Note::Key(note)
+        } else {
+            Note::Instance(self.number(key)?)
+        };
+        self.walked.notes.push(at, note);
         Ok(())
     }
+}
+
+/// Whether a str has a high surrogate with a low one behind it, as two characters.
+fn has_surrogate_pair(text: &Bound<'_, PyString>) -> PyResult<bool> {
+    let encoded = text.call_method1("encode", ("utf-32-le", "surrogatepass"))?;
+    let units = encoded.cast::<PyBytes>()?.as_bytes().chunks_exact(4);
+    let mut after_high = false;
+    for unit in units {
+        let unit = u32::from_le_bytes([unit[0], unit[1], unit[2], unit[3]]);
+        if after_high && (0xDC00..0xE000).contains(&unit) {
+            return Ok(true);
+        }
+        after_high = (0xD800..0xDC00).contains(&unit);
+    }
+    Ok(false)
 }
 
 /// The next item of a dict, as owned references: what runs between two steps may remove it.

@@ -6,9 +6,12 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use super::index::{CharIndex, Index};
+use super::items::Items;
 use super::literal;
 use super::notes::{Note, Notes};
-use super::scan::{Item, Items};
+use super::scan::Item;
+use super::sparse::Sparse;
 use crate::error::{Error, ErrorKind, Result};
 
 /// What a value in a document is, as generators tell values apart.
@@ -31,6 +34,18 @@ pub enum Kind {
     Opaque,
 }
 
+fn kind_of(first: u8, offset: usize, notes: &Notes) -> Kind {
+    match first {
+        b'[' => Kind::List,
+        b'{' => Kind::Dict,
+        b'"' if matches!(notes.at(offset), Some(Note::Opaque(_))) => Kind::Opaque,
+        b'"' => Kind::String,
+        b't' | b'f' => Kind::Bool,
+        b'n' => Kind::Null,
+        _ => Kind::Number,
+    }
+}
+
 /// One index mark per so many bytes of text: an index costs about 3 % of its text.
 const BYTES_PER_MARK: usize = 256;
 
@@ -45,12 +60,23 @@ pub struct Container {
 }
 
 impl Container {
-    fn scan(text: &str, span: Range<usize>) -> Self {
-        let bytes = text.as_bytes();
+    /// A container whose items were counted, with marks at some of them.
+    pub(crate) fn new(span: Range<usize>, keyed: bool, len: usize, marks: Vec<(u32, u32)>) -> Self {
+        Self {
+            span,
+            keyed,
+            len,
+            marks: marks.into_boxed_slice(),
+        }
+    }
+
+    /// The container at this range of a document's text, by one scan of it.
+    fn scan(document: &Document, span: Range<usize>) -> Self {
+        let keyed = document.slice(span.start..span.start + 1) == "{";
         let mut marks = Vec::new();
         let mut marked = span.start;
         let mut len = 0;
-        for item in Items::of(bytes, span.start) {
+        for item in Items::of(document, span.clone(), keyed) {
             let start = item.span().start;
             if start - marked >= BYTES_PER_MARK {
                 marks.push((len as u32, start as u32));
@@ -58,12 +84,25 @@ impl Container {
             }
             len += 1;
         }
-        Self {
-            keyed: bytes.get(span.start) == Some(&b'{'),
-            span,
-            len,
-            marks: marks.into_boxed_slice(),
-        }
+        Self::new(span, keyed, len, marks)
+    }
+
+    /// Number and offset of some of its items, ascending.
+    pub(crate) fn marks(&self) -> &[(u32, u32)] {
+        &self.marks
+    }
+
+    /// The part of the text, between two marks, in which an offset lies.
+    pub(super) fn between_marks(&self, offset: usize) -> Range<usize> {
+        let next = self.marks.partition_point(|(_, at)| *at as usize <= offset);
+        let start = next
+            .checked_sub(1)
+            .map_or(self.span.start, |mark| self.marks[mark].1 as usize);
+        start
+            ..self
+                .marks
+                .get(next)
+                .map_or(self.span.end, |(_, at)| *at as usize)
     }
 
     /// Number of items.
@@ -100,11 +139,37 @@ impl Container {
 /// # Ok::<(), mcp_refcache::Error>(())
 /// ```
 pub struct Document {
-    text: Box<str>,
+    text: Text,
+    kind: Kind,
     root: Option<Arc<Container>>,
+    /// Large containers, known without reading their text; of a text that is here, none need be.
+    index: Arc<Index>,
     len: Option<usize>,
-    notes: Notes,
-    sizes: Mutex<Vec<(&'static str, usize)>>,
+    notes: Arc<Notes>,
+    sizes: Arc<Mutex<Vec<(&'static str, usize)>>>,
+}
+
+#[derive(Clone)]
+enum Text {
+    Whole(Arc<Box<str>>),
+    Sparse(Arc<Sparse>, Arc<CharIndex>),
+}
+
+/// What is known of a value whose text stays in a store.
+#[derive(Debug, Default)]
+pub(crate) struct Outline {
+    /// Length of the text.
+    pub(crate) text_len: usize,
+    /// The byte that the text begins with.
+    pub(crate) first: u8,
+    /// Items of a list or dict, characters of a text.
+    pub(crate) len: Option<usize>,
+    /// Its large lists and dicts.
+    pub(crate) index: Index,
+    /// Its characters, if it is a text.
+    pub(crate) chars: CharIndex,
+    /// Its sizes, by unit.
+    pub(crate) sizes: Vec<(&'static str, usize)>,
 }
 
 impl Document {
@@ -119,26 +184,158 @@ impl Document {
                 "a value may have at most 4 GiB of JSON text",
             ));
         }
-        let root = matches!(text.as_bytes().first(), Some(b'[' | b'{'))
-            .then(|| Arc::new(Container::scan(&text, 0..text.len())));
         let mut document = Self {
-            text: text.into_boxed_str(),
-            root,
+            text: Text::Whole(Arc::new(text.into_boxed_str())),
+            kind: Kind::Null,
+            root: None,
+            index: Arc::default(),
             len: None,
-            notes,
-            sizes: Mutex::default(),
+            notes: Arc::new(notes),
+            sizes: Arc::default(),
         };
-        document.len = match document.kind() {
-            Kind::List | Kind::Dict => document.root.as_ref().map(|root| root.len),
-            Kind::String => Some(literal::chars(&document.text)),
+        document.kind = document.kind_at(0);
+        document.len = match document.kind {
+            Kind::List | Kind::Dict => {
+                let root = Arc::new(Container::scan(&document, document.span()));
+                let len = root.len;
+                document.root = Some(root);
+                Some(len)
+            }
+            Kind::String => Some(literal::chars(document.text())),
             _ => None,
         };
         Ok(document)
     }
 
+    /// A value whose text is to be read in parts, and its [`Document::types`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::Codec`] for types that cannot be those of a text of this length.
+    pub(crate) fn outlined(outline: Outline, types: Option<&str>) -> Result<Self> {
+        let notes = match types {
+            Some(types) => super::types::notes(types, outline.text_len)?,
+            None => Notes::default(),
+        };
+        let kind = kind_of(outline.first, 0, &notes);
+        Ok(Self {
+            text: Text::Sparse(
+                Arc::new(Sparse::new(outline.text_len)),
+                Arc::new(outline.chars),
+            ),
+            kind,
+            root: outline.index.at(0).cloned(),
+            index: Arc::new(outline.index),
+            len: outline.len,
+            notes: Arc::new(notes),
+            sizes: Arc::new(Mutex::new(outline.sizes)),
+        })
+    }
+
+    /// The same value for another look at it; what is not here has not been asked for.
+    pub(crate) fn fork(&self) -> Option<Self> {
+        let Text::Sparse(text, chars) = &self.text else {
+            return None;
+        };
+        Some(self.with_text(Text::Sparse(Arc::new(text.fork()), Arc::clone(chars))))
+    }
+
+    /// The same value with more of its text, stretches and the offsets where they begin.
+    pub(crate) fn with_stretches(&self, more: Vec<(usize, String)>) -> Option<Self> {
+        let Text::Sparse(text, chars) = &self.text else {
+            return None;
+        };
+        Some(self.with_text(Text::Sparse(Arc::new(text.with(more)), Arc::clone(chars))))
+    }
+
+    /// The same value with all of its text.
+    pub(crate) fn with_whole(&self, text: String) -> Self {
+        self.with_text(Text::Whole(Arc::new(text.into_boxed_str())))
+    }
+
+    /// Whether all of the text is here.
+    pub(crate) fn is_whole(&self) -> bool {
+        matches!(self.text, Text::Whole(_))
+    }
+
+    fn with_text(&self, text: Text) -> Self {
+        Self {
+            text,
+            kind: self.kind,
+            root: self.root.clone(),
+            index: Arc::clone(&self.index),
+            len: self.len,
+            notes: Arc::clone(&self.notes),
+            sizes: Arc::clone(&self.sizes),
+        }
+    }
+
+    /// Ranges of the text that were asked for and are not here: what was made of it means nothing then.
+    /// A single one is given `ahead` bytes longer.
+    pub(crate) fn missing_with(&self, ahead: usize) -> Vec<Range<usize>> {
+        match &self.text {
+            Text::Whole(_) => Vec::new(),
+            Text::Sparse(text, _) => text.missing(ahead),
+        }
+    }
+
+    /// Whether [`Document::missing_with`] has anything to tell.
+    pub(crate) fn lacks_some(&self) -> bool {
+        match &self.text {
+            Text::Whole(_) => false,
+            Text::Sparse(text, _) => text.lacks_some(),
+        }
+    }
+
+    /// Whether so much is missing that work had better stop and start again.
+    pub(super) fn lacks_much(&self) -> bool {
+        match &self.text {
+            Text::Whole(_) => false,
+            Text::Sparse(text, _) => text.lacks_much(),
+        }
+    }
+
+    /// Where the characters of a text are whose text stays in a store.
+    pub(crate) fn char_index(&self) -> Option<&CharIndex> {
+        match &self.text {
+            Text::Sparse(_, chars) if self.kind == Kind::String => Some(chars),
+            _ => None,
+        }
+    }
+
+    /// The large containers that are known without reading their text.
+    pub(super) fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// The text around an offset, and where it begins; at least up to `end` if that much is here.
+    pub(super) fn stretch(&self, offset: usize) -> Option<(usize, &str)> {
+        match &self.text {
+            Text::Whole(text) => (offset < text.len()).then_some((0, &**text)),
+            Text::Sparse(text, _) => text.stretch(offset),
+        }
+    }
+
+    /// Notes that a part was looked for that is not here.
+    pub(super) fn note_missing(&self, span: Range<usize>) {
+        if let Text::Sparse(text, _) = &self.text {
+            text.note(span);
+        }
+    }
+
     /// The whole text.
     pub fn text(&self) -> &str {
-        &self.text
+        match &self.text {
+            Text::Whole(text) => text,
+            Text::Sparse(text, _) => text.slice(0..text.len()),
+        }
+    }
+
+    /// Length of the whole text.
+    pub fn text_len(&self) -> usize {
+        match &self.text {
+            Text::Whole(text) => text.len(),
+            Text::Sparse(text, _) => text.len(),
+        }
     }
 
     /// A part of the text.
@@ -146,12 +343,15 @@ impl Document {
     /// # Panics
     /// If the range does not come from this document.
     pub fn slice(&self, span: Range<usize>) -> &str {
-        &self.text[span]
+        match &self.text {
+            Text::Whole(text) => &text[span],
+            Text::Sparse(text, _) => text.slice(span),
+        }
     }
 
     /// What the whole value is.
     pub fn kind(&self) -> Kind {
-        self.kind_at(0)
+        self.kind
     }
 
     /// Items of a list or dict, characters of a text, else `None`.
@@ -174,20 +374,22 @@ impl Document {
 
     /// The whole value as a range.
     pub fn span(&self) -> Range<usize> {
-        0..self.text.len()
+        0..self.text_len()
     }
 
     /// What the value that starts at this offset is.
     pub fn kind_at(&self, offset: usize) -> Kind {
-        match self.text.as_bytes().get(offset) {
-            Some(b'[') => Kind::List,
-            Some(b'{') => Kind::Dict,
-            Some(b'"') if matches!(self.notes.at(offset), Some(Note::Opaque(_))) => Kind::Opaque,
-            Some(b'"') => Kind::String,
-            Some(b't' | b'f') => Kind::Bool,
-            Some(b'n') => Kind::Null,
-            _ => Kind::Number,
-        }
+        let end = (offset + 1).min(self.text_len());
+        let first = match self.index.at(offset) {
+            Some(container) if container.keyed => b'{',
+            Some(_) => b'[',
+            None => self
+                .slice(offset.min(end)..end)
+                .bytes()
+                .next()
+                .unwrap_or(b'0'),
+        };
+        kind_of(first, offset, &self.notes)
     }
 
     /// The whole value as a container, if it is a list or dict.
@@ -198,25 +400,37 @@ impl Document {
     /// The list or dict at this range, with an index made now (one scan of its text); `None` for
     /// other values. The whole value's is ready made.
     pub fn container(&self, span: Range<usize>) -> Option<Arc<Container>> {
-        match (&self.root, self.kind_at(span.start)) {
-            (Some(root), _) if root.span == span => Some(Arc::clone(root)),
-            (_, Kind::List | Kind::Dict) => Some(Arc::new(Container::scan(&self.text, span))),
+        match &self.root {
+            Some(root) if root.span == span => return Some(Arc::clone(root)),
+            _ => {}
+        }
+        if let Some(known) = self.index.at(span.start) {
+            return Some(Arc::clone(known));
+        }
+        match self.kind_at(span.start) {
+            Kind::List | Kind::Dict => Some(Arc::new(Container::scan(self, span))),
             _ => None,
         }
     }
 
     /// Items of a container from number `first` on.
-    pub fn items(&self, container: &Container, first: usize) -> impl Iterator<Item = Item> + '_ {
-        let bytes = self.text.as_bytes();
+    pub fn items<'a>(
+        &'a self,
+        container: &'a Container,
+        first: usize,
+    ) -> impl Iterator<Item = Item> + 'a {
         let mark = container
             .marks
             .partition_point(|(item, _)| *item as usize <= first);
         let (items, skip) = match mark.checked_sub(1).map(|mark| container.marks[mark]) {
             Some((item, offset)) => (
-                Items::from(bytes, offset as usize, container.keyed),
+                Items::from(self, container, offset as usize),
                 first - item as usize,
             ),
-            None => (Items::of(bytes, container.span.start), first),
+            None => (
+                Items::from(self, container, container.span.start + 1),
+                first,
+            ),
         };
         items.skip(skip)
     }
@@ -226,8 +440,16 @@ impl Document {
         (number < container.len).then(|| self.items(container, number).next())?
     }
 
-    /// What the text does not tell about types.
+    /// The same text with other notes.
     #[cfg(feature = "python")]
+    pub(crate) fn with_notes(&self, notes: Notes) -> Self {
+        Self {
+            notes: Arc::new(notes),
+            ..self.with_text(self.text.clone())
+        }
+    }
+
+    /// What the text does not tell about types.
     pub(crate) fn notes(&self) -> &Notes {
         &self.notes
     }
@@ -242,8 +464,15 @@ impl Document {
             return Ok(*size);
         }
         let size = count()?;
-        self.sizes.lock().push((unit, size));
+        if !self.lacks_some() {
+            self.sizes.lock().push((unit, size));
+        }
         Ok(size)
+    }
+
+    /// The sizes of the whole that were counted, by unit.
+    pub(crate) fn sizes(&self) -> Vec<(&'static str, usize)> {
+        self.sizes.lock().clone()
     }
 
     /// The size of the whole in this unit, if it was counted before.
@@ -262,7 +491,7 @@ impl fmt::Debug for Document {
         f.debug_struct("Document")
             .field("kind", &self.kind())
             .field("len", &self.len)
-            .field("bytes", &self.text.len())
+            .field("bytes", &self.text_len())
             .finish()
     }
 }

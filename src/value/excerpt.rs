@@ -4,7 +4,9 @@ use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
 use super::document::{Container, Document};
+use super::notes::Notes;
 use super::scan::Item;
+use crate::error::Result;
 
 /// A node of an excerpt.
 #[derive(Debug, Clone)]
@@ -26,18 +28,34 @@ pub enum Node {
 pub struct Excerpt {
     document: Arc<Document>,
     root: Node,
+    /// Whether the document itself is a part of another.
+    detached: bool,
 }
 
 impl Excerpt {
     /// These parts of this document.
     pub fn new(document: Arc<Document>, root: Node) -> Self {
-        Self { document, root }
+        Self {
+            document,
+            root,
+            detached: false,
+        }
+    }
+
+    /// All of a document that is itself what was shown of another.
+    pub(crate) fn detached(document: Arc<Document>) -> Self {
+        let root = Node::Span(document.span());
+        Self {
+            document,
+            root,
+            detached: true,
+        }
     }
 
     /// All of the document.
     pub fn whole(document: Arc<Document>) -> Self {
         let root = Node::Span(document.span());
-        Self { document, root }
+        Self::new(document, root)
     }
 
     /// The document that the parts come from.
@@ -52,7 +70,25 @@ impl Excerpt {
 
     /// Whether everything is shown.
     pub fn is_whole(&self) -> bool {
-        matches!(&self.root, Node::Span(span) if *span == self.document.span())
+        !self.detached && matches!(&self.root, Node::Span(span) if *span == self.document.span())
+    }
+
+    /// What is shown as a document of its own, which holds on to nothing else of the value.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) beyond 4 GiB.
+    pub(crate) fn to_document(&self) -> Result<Document> {
+        let mut copy = Copy {
+            document: &self.document,
+            text: String::new(),
+            notes: Notes::default(),
+        };
+        self.root.copy(&mut copy);
+        let Copy {
+            text, mut notes, ..
+        } = copy;
+        notes.objects = self.document.notes().objects.clone();
+        Document::from_written(text, notes)
     }
 
     /// The shown value's JSON text.
@@ -70,7 +106,7 @@ impl Excerpt {
     /// Feeds the text in pieces that are cut only between the `,` and the blank behind an item: the
     /// seam that no o200k_base or cl100k_base token crosses. Stops when `feed` breaks.
     pub fn pieces(&self, feed: &mut dyn FnMut(&str) -> ControlFlow<()>) -> ControlFlow<()> {
-        let document = &self.document;
+        let document = &*self.document;
         let mut piece = String::new();
         match &self.root {
             Node::Span(span) => return feed(document.slice(span.clone())),
@@ -87,6 +123,8 @@ impl Excerpt {
                     }
                     if let Some(item) = document.item(container, *number) {
                         piece.push_str(document.slice(item.span()));
+                    } else if document.lacks_much() {
+                        return ControlFlow::Break(());
                     }
                 }
                 piece.push(close);
@@ -156,6 +194,28 @@ impl Node {
         }
     }
 
+    fn copy(&self, out: &mut Copy<'_>) {
+        let document = out.document;
+        match self {
+            Node::Span(span) => out.span(span.clone()),
+            Node::Made(text) => out.text.push_str(text),
+            Node::Picks(container, picks) => {
+                let items = picks
+                    .iter()
+                    .filter_map(|number| document.item(container, *number));
+                out.joined(container.is_dict(), items, |item, out| {
+                    out.span(item.span())
+                });
+            }
+            Node::List(nodes) => out.joined(false, nodes, Node::copy),
+            Node::Dict(nodes) => out.joined(true, nodes, |(key, node), out| {
+                key.copy(out);
+                out.text.push_str(": ");
+                node.copy(out);
+            }),
+        }
+    }
+
     fn chars(&self, document: &Document) -> usize {
         match self {
             Node::Span(span) => span.len(),
@@ -176,6 +236,39 @@ impl Node {
                 around(nodes.len()) + inside.sum::<usize>()
             }
         }
+    }
+}
+
+/// Parts of a document on their way into another one.
+struct Copy<'a> {
+    document: &'a Document,
+    text: String,
+    notes: Notes,
+}
+
+impl Copy<'_> {
+    /// A part of the text with the notes on it.
+    fn span(&mut self, span: Range<usize>) {
+        self.notes
+            .extend_from(self.document.notes(), span.clone(), self.text.len());
+        self.text.push_str(self.document.slice(span));
+    }
+
+    fn joined<T>(
+        &mut self,
+        dict: bool,
+        parts: impl IntoIterator<Item = T>,
+        mut copy: impl FnMut(T, &mut Self),
+    ) {
+        let (open, close) = brackets(dict);
+        self.text.push(open);
+        for (i, part) in parts.into_iter().enumerate() {
+            if i > 0 {
+                self.text.push_str(", ");
+            }
+            copy(part, self);
+        }
+        self.text.push(close);
     }
 }
 

@@ -3,23 +3,35 @@
 mod de;
 mod document;
 mod excerpt;
+pub(crate) mod index;
+mod items;
 mod keys;
 pub(crate) mod literal;
 mod mismatch;
 mod notes;
 mod parse;
+#[cfg(any(test, feature = "python"))]
+mod path;
 mod reader;
+mod remote;
 pub(crate) mod scan;
 mod ser;
+mod sparse;
 mod stored;
+mod types;
 pub(crate) mod write;
 
+pub(crate) use document::Outline;
 pub use document::{Container, Document, Kind};
 pub use excerpt::{Excerpt, Node};
 #[allow(unused_imports, reason = "used by the Python walker")]
 pub(crate) use notes::{KeyType, Note, Notes};
+pub use remote::Remote;
+pub(crate) use remote::TextSource;
 pub use scan::Item;
 pub use stored::{ForeignValue, Value};
+#[allow(unused_imports, reason = "used by the Python codec")]
+pub(crate) use types::PortableObjects;
 
 /// How deep the lists and dicts of a value may be nested.
 ///

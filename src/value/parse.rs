@@ -1,11 +1,13 @@
 //! [`Document::parse`]: JSON text from outside (a row of a store, a file), checked and brought into
 //! the one format that documents have.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use hashbrown::hash_map::Entry;
 use hashbrown::{HashMap, HashSet};
 
+use super::types::{self, Noted};
 use super::write::{self, plain_len};
 use super::{Document, MAX_DEPTH, Notes};
 use crate::error::{Error, ErrorKind, Result};
@@ -27,7 +29,23 @@ impl Document {
     /// [`ErrorKind::Codec`] with the byte offset where the text stops being JSON or is nested deeper
     /// than [`MAX_DEPTH`]; [`ErrorKind::Unsupported`] beyond 4 GiB.
     pub fn parse(text: &str) -> Result<Self> {
-        Self::from_written(Parser::new(text).whole()?, Notes::default())
+        let written = Parser::new(text).whole()?;
+        Self::from_written(written.into_owned(), Notes::default())
+    }
+
+    /// Text that must be in the format already, with notes that must be on values and keys of it.
+    ///
+    /// Equal keys stay: notes may tell them apart.
+    pub(super) fn from_noted(text: String, notes: Notes) -> Result<Self> {
+        let noted = Noted::new(&notes);
+        let parser = Parser {
+            noted: Some(noted),
+            ..Parser::new(&text)
+        };
+        match parser.whole()? {
+            Cow::Borrowed(_) => Self::from_written(text, notes),
+            Cow::Owned(_) => Err(types::foreign()),
+        }
     }
 }
 
@@ -42,6 +60,8 @@ struct Parser<'t> {
     /// the keys of all open dicts, as ranges of the output
     keys: Vec<Range<usize>>,
     scratch: String,
+    /// what the text does not tell, if that is known
+    noted: Option<Noted<'t>>,
 }
 
 /// A list or dict whose end was not seen yet.
@@ -63,11 +83,12 @@ impl<'t> Parser<'t> {
             open: Vec::new(),
             keys: Vec::new(),
             scratch: String::new(),
+            noted: None,
         }
     }
 
     /// One turn per value: what begins it, then the brackets that close behind it.
-    fn whole(mut self) -> Result<String> {
+    fn whole(mut self) -> Result<Cow<'t, str>> {
         self.no_blank();
         loop {
             let begun = self.value()?;
@@ -92,15 +113,21 @@ impl<'t> Parser<'t> {
         if self.at < self.text.len() {
             return Err(self.expected("nothing behind the value"));
         }
+        if let Some(noted) = &self.noted {
+            noted.end()?;
+        }
         if self.copied == 0 {
-            return Ok(self.text.to_owned());
+            return Ok(Cow::Borrowed(self.text));
         }
         self.flush();
-        Ok(self.out)
+        Ok(Cow::Owned(self.out))
     }
 
     /// A scalar, or the opening bracket of a list or dict (then the answer is true).
     fn value(&mut self) -> Result<bool> {
+        if let Some(noted) = &mut self.noted {
+            noted.value(self.at, self.text)?;
+        }
         match self.peek() {
             Some(bracket @ (b'[' | b'{')) => {
                 if self.open.len() == MAX_DEPTH {
@@ -150,6 +177,9 @@ impl<'t> Parser<'t> {
             self.flush(); // a key must not be half copied, see `written_text`
         }
         self.keys.push(start..self.written());
+        if let Some(noted) = &mut self.noted {
+            noted.key(from, &self.text[from..self.at])?;
+        }
         self.no_blank();
         self.byte(b':', "a colon")?;
         self.one_blank();
@@ -295,7 +325,7 @@ impl<'t> Parser<'t> {
 
     fn close(&mut self) {
         if let Some(open) = self.open.pop() {
-            if open.dict && self.has_equal_keys(open.outer_keys) {
+            if open.dict && self.noted.is_none() && self.has_equal_keys(open.outer_keys) {
                 self.keep_last_of_equal_keys(&open);
             }
             self.keys.truncate(open.outer_keys);

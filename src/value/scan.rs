@@ -77,7 +77,7 @@ impl Item {
     }
 }
 
-/// The items of a container from `at` (the start of an item) on, up to its closing bracket.
+/// The items of a container in a text that is all here, up to its closing bracket.
 #[derive(Debug, Clone)]
 pub(crate) struct Items<'a> {
     text: &'a [u8],
@@ -94,11 +94,6 @@ impl<'a> Items<'a> {
             keyed: text.get(start) == Some(&b'{'),
         }
     }
-
-    /// Items from the one that starts at `at` on.
-    pub(crate) fn from(text: &'a [u8], at: usize, keyed: bool) -> Self {
-        Self { text, at, keyed }
-    }
 }
 
 impl Iterator for Items<'_> {
@@ -111,6 +106,9 @@ impl Iterator for Items<'_> {
         let key = self.keyed.then(|| self.at..string_end(self.text, self.at));
         let start = key.as_ref().map_or(self.at, |key| key.end + 2); // ": "
         let end = value_end(self.text, start);
+        if end == start {
+            return None; // damaged text: there is nothing where a value is due
+        }
         self.at = if self.text.get(end) == Some(&b',') {
             end + 2
         } else {
@@ -140,6 +138,14 @@ impl<'a> Chars<'a> {
             inside: bytes
                 .get(1..bytes.len().saturating_sub(1))
                 .unwrap_or_default(),
+            at: 0,
+        }
+    }
+
+    /// Characters of a part of the inside of a string literal.
+    pub(crate) fn inside(part: &'a str) -> Self {
+        Self {
+            inside: part.as_bytes(),
             at: 0,
         }
     }

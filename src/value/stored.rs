@@ -4,7 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Document, Excerpt};
+use super::{Document, Excerpt, Remote};
 use crate::error::Result;
 
 /// A stored value. It never changes, whatever callers do to the object they passed in or got back.
@@ -14,6 +14,8 @@ pub enum Value {
     Document(Arc<Document>),
     /// A snapshot that a language binding made of one of its own objects.
     Foreign(Arc<dyn ForeignValue>),
+    /// A large value whose text is read from its store when it is looked at.
+    Remote(Arc<Remote>),
 }
 
 /// A snapshot in the form of another language, for instance a copy of Python containers.
@@ -23,6 +25,16 @@ pub trait ForeignValue: Any + Send + Sync {
     /// # Errors
     /// [`ErrorKind::Codec`](crate::ErrorKind::Codec) if it has no JSON text.
     fn document(&self) -> Result<Arc<Document>>;
+
+    /// The value as a document that another process can read: its text and its [`Document::types`] tell
+    /// everything.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Codec`](crate::ErrorKind::Codec) if something in it cannot be kept outside of this
+    /// process: where it is and what to do.
+    fn portable(&self) -> Result<Arc<Document>> {
+        self.document()
+    }
 
     /// Number of items, if the value is a collection.
     fn total_items(&self) -> Option<usize>;
@@ -35,7 +47,8 @@ pub trait ForeignValue: Any + Send + Sync {
 }
 
 impl Value {
-    /// The value as a document.
+    /// The value as a document. One of a remote value may lack parts of its text, which it then tells;
+    /// see [`Value::load`].
     ///
     /// # Errors
     /// [`ErrorKind::Codec`](crate::ErrorKind::Codec) if a foreign value has no JSON text.
@@ -43,6 +56,32 @@ impl Value {
         match self {
             Value::Document(document) => Ok(Arc::clone(document)),
             Value::Foreign(value) => value.document(),
+            Value::Remote(value) => Ok(value.document()),
+        }
+    }
+
+    /// The value as a document that another process can read, for stores that outlive this one. One that
+    /// is still in its store has to be [loaded](Value::load) first.
+    ///
+    /// # Errors
+    /// As [`ForeignValue::portable`].
+    pub fn portable(&self) -> Result<Arc<Document>> {
+        match self {
+            Value::Document(document) => Ok(Arc::clone(document)),
+            Value::Foreign(value) => value.portable(),
+            Value::Remote(value) => Ok(value.document()),
+        }
+    }
+
+    /// Reads all of a value that is still in its store.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if it is not there any more, and what the store
+    /// fails with.
+    pub async fn load(&self) -> Result<()> {
+        match self {
+            Value::Document(_) | Value::Foreign(_) => Ok(()),
+            Value::Remote(value) => value.load_all().await,
         }
     }
 
@@ -51,14 +90,16 @@ impl Value {
         match self {
             Value::Document(document) => document.root().map(|root| root.len()),
             Value::Foreign(value) => value.total_items(),
+            Value::Remote(value) => value.document().root().map(|root| root.len()),
         }
     }
 
     /// Characters of the JSON text, `None` where a foreign value has none.
     pub fn total_size(&self) -> Option<usize> {
         match self {
-            Value::Document(document) => Some(document.text().len()),
+            Value::Document(document) => Some(document.text_len()),
             Value::Foreign(value) => value.total_size(),
+            Value::Remote(value) => Some(value.text_len()),
         }
     }
 
@@ -77,6 +118,7 @@ impl fmt::Debug for Value {
         match self {
             Value::Document(document) => document.fmt(f),
             Value::Foreign(_) => f.write_str("Foreign(..)"),
+            Value::Remote(value) => value.fmt(f),
         }
     }
 }

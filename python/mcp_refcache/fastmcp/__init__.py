@@ -15,17 +15,27 @@ from mcp_refcache.fastmcp.instructions import (
 
 if TYPE_CHECKING:
     from mcp_refcache._identity import Identity, use_identity
+    from mcp_refcache.fastmcp.admin_tools import (
+        AdminChecker,
+        AdminToolError,
+        PermissionDeniedError,
+        register_admin_tools,
+    )
     from mcp_refcache.fastmcp.cache_tools import register_cache_tools
     from mcp_refcache.fastmcp.middleware import RefCacheMiddleware
 
 __all__ = [
+    "AdminChecker",
+    "AdminToolError",
     "Identity",
+    "PermissionDeniedError",
     "RefCacheMiddleware",
     "cache_guide_prompt",
     "cache_instructions",
     "cached_tool_description",
     "format_response_hint",
     "get_full_cache_guide",
+    "register_admin_tools",
     "register_cache_tools",
     "retrieval_guidance_snippet",
     "use_identity",
@@ -34,8 +44,12 @@ __all__ = [
 
 #: Loaded when they are first used: the texts are wanted without FastMCP and the cache behind the tools.
 _HOMES = {
+    "AdminChecker": "mcp_refcache.fastmcp.admin_tools",
+    "AdminToolError": "mcp_refcache.fastmcp.admin_tools",
     "Identity": "mcp_refcache._identity",
+    "PermissionDeniedError": "mcp_refcache.fastmcp.admin_tools",
     "RefCacheMiddleware": "mcp_refcache.fastmcp.middleware",
+    "register_admin_tools": "mcp_refcache.fastmcp.admin_tools",
     "register_cache_tools": "mcp_refcache.fastmcp.cache_tools",
     "use_identity": "mcp_refcache._identity",
 }

@@ -1,6 +1,7 @@
 """The tools that read results by reference, for the model of a FastMCP server."""
 
 import asyncio
+import inspect
 from typing import TYPE_CHECKING, Annotated, Any, Final
 from weakref import WeakKeyDictionary
 
@@ -10,9 +11,10 @@ from mcp_refcache import _compat, _core
 from mcp_refcache._caller import aread_caller
 from mcp_refcache._made import expires_in, not_found, own_results
 from mcp_refcache._results import as_json
-from mcp_refcache.models import CacheResponse, SizeMode
+from mcp_refcache.models import AsyncResponseFormat, CacheResponse, SizeMode, TaskStatus
 
 if TYPE_CHECKING:
+    from mcp_refcache._tasks import Tasks
     from mcp_refcache.access.actor import Actor
     from mcp_refcache.cache import RefCache
 
@@ -21,6 +23,10 @@ __all__ = ["register_cache_tools", "register_list_tool"]
 #: The most of a value that is handed out at once: well below where clients cut or divert answers.
 _FULL_LIMIT_TOKENS: Final = 20_000
 _CHARACTERS_PER_TOKEN: Final = 4
+
+#: When to ask again for a result that is still being made: by default, and at the latest.
+_POLL_SECONDS: Final = 5
+_MOST_SECONDS: Final = 60
 
 _HINTS: Final = {
     "readOnlyHint": True,
@@ -43,7 +49,9 @@ def register_cache_tools(mcp: Any, cache: "RefCache", *, full_limit: int | None 
 
     It reads as the current caller, and answers with the fields of `CacheResponse`, then `has_more` and
     `expires_in_s` (seconds, None = never). With `full=True` it answers `{ref_id, value, is_complete}`; for a
-    value above the limit a preview, `is_complete` False and a `message` with the next step.
+    value above the limit a preview, `is_complete` False and a `message` with the next step. Of a result that is
+    still being made it tells how far that is, and in how many seconds to ask again (`retry_after_s`); with
+    `cancel=True` the call is stopped.
 
     Args:
         mcp: A FastMCP server.
@@ -76,6 +84,7 @@ def register_cache_tools(mcp: Any, cache: "RefCache", *, full_limit: int | None 
         page_size: _PageSize = None,
         max_size: Annotated[int | None, Field(ge=1, description="size of the preview")] = None,
         full: bool = False,
+        cancel: Annotated[bool, Field(description="stop the call that is still making it")] = False,
     ) -> Any:
         """Read a stored result: one page, a larger preview, or (full=true) all of it.
 
@@ -90,11 +99,14 @@ def register_cache_tools(mcp: Any, cache: "RefCache", *, full_limit: int | None 
                 max_size=max_size,
                 full=full,
                 full_limit=full_limit,
+                cancel=cancel,
             )
         except LookupError as error:
             message = str(error.args[0])
         raise _compat.tool_error()(message)
 
+    if cache._tasks is None:  # nothing that could be stopped: no tokens for it
+        _hide(get_cached_result, "cancel")
     hints = {"title": "Read cached result", **_HINTS}
     mcp.tool(get_cached_result, name="get_cached_result", annotations=hints)
     return ["get_cached_result"]
@@ -145,6 +157,7 @@ async def read_result(
     max_size: int | None = None,
     full: bool = False,
     full_limit: int | None = None,
+    cancel: bool = False,
 ) -> dict[str, Any]:
     """Read a result as the current caller.
 
@@ -162,11 +175,36 @@ async def read_result(
     try:
         if not _core.is_ref_id(ref_id):
             raise KeyError(ref_id)
+        if cache._tasks is not None and (unfinished := _ask(cache._tasks, ref_id, reader, cancel)):
+            return unfinished
         # large values are measured and cut: not on the event loop
         return await asyncio.to_thread(read, cache, ref_id, reader, options, limit)
     except (KeyError, PermissionError):
         message = not_found(cache, ref_id, reader)
     raise LookupError(message)
+
+
+def _ask(tasks: "Tasks", ref_id: str, reader: "Actor", cancel: bool) -> dict[str, Any] | None:
+    """Tell of a call that is still running or has failed; None if the reference is not that of one."""
+    task = tasks.poll(ref_id, reader)
+    if task is None:
+        return None
+    stopped = cancel and tasks.cancel(ref_id, reader)
+    answer = task.to_dict(AsyncResponseFormat.FULL)
+    del answer["expected_schema"]
+    if stopped:
+        return {**answer, "status": TaskStatus.CANCELLED.value, "message": "The call is being stopped."}
+    if task.status == TaskStatus.FAILED:
+        return answer
+    wait = _POLL_SECONDS if task.eta_seconds is None else min(max(1, round(task.eta_seconds)), _MOST_SECONDS)
+    return {**answer, "retry_after_s": wait}
+
+
+def _hide(tool: Any, name: str) -> None:
+    signature = inspect.signature(tool)
+    kept = [parameter for parameter in signature.parameters.values() if parameter.name != name]
+    tool.__signature__ = signature.replace(parameters=kept)
+    del tool.__annotations__[name]
 
 
 def _limit(cache: "RefCache", full_limit: int | None) -> int:

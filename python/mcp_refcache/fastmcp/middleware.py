@@ -6,6 +6,7 @@ import logging
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from fastmcp.server.middleware import Middleware
@@ -17,9 +18,11 @@ from mcp_refcache._results import as_json
 from mcp_refcache._use import resolve_for
 from mcp_refcache.context import SizeMeasurer, TiktokenAdapter, TokenMeasurer
 from mcp_refcache.context_integration import expand_template
+from mcp_refcache.fastmcp.confinement import confining_policy, withheld
 from mcp_refcache.fastmcp.results import carries_reference, join, split
-from mcp_refcache.fastmcp.schemas import fits, takes_reference_itself, widen_parameters
+from mcp_refcache.fastmcp.schemas import as_text, fits, takes_reference_itself, wants_text, widen_parameters
 from mcp_refcache.models import SizeMode
+from mcp_refcache.permissions import AccessPolicy
 
 if TYPE_CHECKING:
     from mcp_refcache.cache import RefCache
@@ -49,8 +52,8 @@ class RefCacheMiddleware(Middleware):
             nobody can guess.
         max_tokens: The most tokens of a result that is passed on. None = the preview limit of the cache, in
             its unit.
-        tools: The names of the tools to handle. None = all.
-        exclude: The names of tools to leave alone.
+        tools: The tools to handle, as names or patterns (`git_*`). None = all.
+        exclude: The tools to leave alone, likewise.
 
     Example:
         ```python
@@ -81,7 +84,7 @@ class RefCacheMiddleware(Middleware):
         self._exclude = _READERS.union(exclude)
 
     def _handles(self, name: str) -> bool:
-        return name not in self._exclude and (self._tools is None or name in self._tools)
+        return not _is_among(name, self._exclude) and (self._tools is None or _is_among(name, self._tools))
 
     async def on_list_tools(self, context: Any, call_next: CallNext) -> Sequence[Any]:
         """Say that structures may come as references, and promise no schema of results."""
@@ -105,6 +108,11 @@ class RefCacheMiddleware(Middleware):
             result = await call_next(context)
         else:
             message = context.message.model_copy(update={"arguments": resolved})
+            policy = await asyncio.to_thread(confining_policy, self._cache, arguments, caller.actor)
+            if policy is not None:
+                return await self._confine(
+                    context.copy(message=message), call_next, arguments, caller, policy
+                )
             result = await self._call(context.copy(message=message), call_next, arguments)
         if not _compat.is_finished(result):
             return result
@@ -131,7 +139,8 @@ class RefCacheMiddleware(Middleware):
             schema = schemas.get(name, {})
             if takes_reference_itself(name, schema):
                 continue
-            changed[name] = await asyncio.to_thread(self._value, arguments[name], caller)
+            value = await asyncio.to_thread(self._value, arguments[name], caller)
+            changed[name] = as_text(value) if wants_text(schema, parameters) else value
             if not fits(changed[name], schema, parameters):
                 raise _compat.tool_error()(_unfit(arguments, [name]))
         return {**arguments, **changed} if changed else arguments
@@ -162,6 +171,28 @@ class RefCacheMiddleware(Middleware):
                 return result
         raise _compat.tool_error()(_unfit(arguments, holders))
 
+    async def _confine(
+        self,
+        context: Any,
+        call_next: CallNext,
+        arguments: dict[str, Any],
+        caller: Caller,
+        policy: AccessPolicy,
+    ) -> Any:
+        """Call with values that the caller may not read; answer with a reference that it may not read either."""
+        name = context.message.name
+        parts = None
+        with suppress(Exception):  # also what went wrong may repeat them
+            result = await self._call(context, call_next, arguments)
+            parts = split(result) if _compat.is_finished(result) else None
+        if parts is None:
+            raise _compat.tool_error()(withheld(arguments))
+        ref_id = await asyncio.to_thread(self._store, name, parts.value, caller, policy)
+        answer = await asyncio.to_thread(self._cache._answer, ref_id, actor=caller.actor, producer=True)
+        if answer is None:
+            raise _compat.tool_error()(withheld(arguments))
+        return join(answer, parts._replace(others=(), meta=None))
+
     # -- large results --------------------------------------------------------------------------
 
     async def _shrink(self, name: str, result: Any, caller: Caller) -> Any:
@@ -191,7 +222,7 @@ class RefCacheMiddleware(Middleware):
             value = json.loads(text)  # measured as the structure it is, as the cache would
         return measurer.measure(value)
 
-    def _store(self, name: str, value: Any, caller: Caller) -> str:
+    def _store(self, name: str, value: Any, caller: Caller, policy: AccessPolicy | None = None) -> str:
         cache = self._cache
         namespace, is_bound = cache.default_namespace, False
         for key, template in (("user_id", "user:{user_id}"), ("session_id", "session:{session_id}")):
@@ -207,14 +238,18 @@ class RefCacheMiddleware(Middleware):
             value,
             namespace=namespace,
             bound=is_bound,
-            policy=None,
+            policy=policy,
             ttl=None,
             tool_name=name,
             max_size=min(limit, self._limit) if self._counts_as_cache else limit,
             preview_type=None,
         )
-        cache._made.note(ref_id, name, namespace, cache._policy_of(namespace), caller.actor)
+        cache._made.note(ref_id, name, namespace, policy or cache._policy_of(namespace), caller.actor)
         return ref_id
+
+
+def _is_among(name: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def _is_complaint(text: str, error: Exception | None = None) -> bool:

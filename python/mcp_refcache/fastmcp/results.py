@@ -43,8 +43,8 @@ def split(result: Any) -> Parts | None:
         return Parts(value, [text], others, result.meta) if texts else None
     shown = [json.dumps(structured, ensure_ascii=False, default=str), *([text] if texts else [])]
     said = [_parsed(each) for each in texts]
-    # FastMCP wraps what is no object, and says it unwrapped in the text
-    inner = structured["result"] if structured.keys() == {"result"} else _NOTHING
+    # what is no object is wrapped in one, by FastMCP as `result`; the text says it unwrapped
+    inner = next(iter(structured.values())) if len(structured) == 1 else _NOTHING
     if inner in (text, said, *said):
         return Parts(_data(inner) if isinstance(inner, str) else inner, shown, others, result.meta)
     is_same = not texts or said == [structured]

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
+from mcp_refcache import _core
 from mcp_refcache._ref import REF_ID_SCHEMA, offer_reference
 
-__all__ = ["fits", "takes_reference_itself", "widen_parameters"]
+__all__ = ["as_text", "fits", "takes_reference_itself", "wants_text", "widen_parameters"]
 
 Schema = Mapping[str, Any]
 
@@ -46,6 +47,16 @@ def fits(value: object, schema: Schema, parameters: Schema) -> bool:
     if isinstance(value, (list, tuple, set, frozenset)):
         return "array" in kinds
     return not isinstance(value, (str, int, float, bytes))
+
+
+def wants_text(schema: Schema, parameters: Schema) -> bool:
+    """Tell a parameter that takes nothing but text."""
+    return {"string"} <= _kinds(schema, parameters) <= {"string", "null"}
+
+
+def as_text(value: Any) -> Any:
+    """Return a structure as its JSON text: what a tool is given that wants text."""
+    return _core.json_text(value) if isinstance(value, (dict, list)) else value
 
 
 def _is_strict_structure(schema: Schema, parameters: Schema) -> bool:

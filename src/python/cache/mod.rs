@@ -1,56 +1,51 @@
 //! The native half of the Python class `RefCache`.
 
+mod found;
+mod generator;
 mod parts;
 mod reply;
 
 use std::sync::Arc;
 
 use parking_lot::RwLock;
+use pyo3::IntoPyObjectExt;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::{PyDict, PyList, PyString};
 use pyo3::{PyTraverseError, PyVisit};
 
+pub(super) use self::found::Found;
+use self::generator::{ForeignGenerator, Generation};
 use self::parts::{Parts, config, default_ttl, rule, store};
 use super::access::{PyActor, PyPolicy, checker_from_python};
 use super::arguments::{self, number, optional_text, readable, shown, text};
-use super::backend::wait;
+use super::awaitable::{self, Mode};
 use super::clock::PythonClock;
 use super::error::to_py;
+use super::measure;
 use super::snapshot::{self, Keep, Snapshot};
-use super::{measure, preview};
-use crate::backend::Want;
+use crate::backend::{Fence, Want};
 use crate::cache::{
-    Access, Answer, AnswerOptions, GetOptions, RefCache, Reference, ResolveRequires, SetOptions,
-    Ttl, checked_ttl, not_found,
+    Access, Answer, AnswerOptions, GetOptions, RefCache, ResolveRequires, SetOptions, Ttl,
+    checked_ttl, not_found,
 };
-use crate::entry::Entry;
-use crate::error::Result;
 use crate::preview::PreviewStrategy;
 use crate::value::Value;
-
-/// `ref_id, namespace, created_at, expires_at, total_items, total_size` of a stored value.
-type Stored<'py> = (
-    Bound<'py, PyString>,
-    Bound<'py, PyString>,
-    f64,
-    Option<f64>,
-    Option<usize>,
-    Option<usize>,
-);
 
 /// The native half of a `RefCache`: storage, permissions, previews.
 #[pyclass(frozen, module = "mcp_refcache._core")]
 pub(super) struct Cache {
     core: RwLock<RefCache>,
     keep: Keep,
+    /// Whether the store waits for a disk, a network or other code.
+    waits: bool,
     parts: RwLock<Parts>,
 }
 
 #[pymethods]
 impl Cache {
     #[new]
-    #[pyo3(signature = (name, *, backend, default_policy, default_ttl, default_namespace, preview_config, measurer, checker, namespaces, rules, trusted, copy_values, resolve_requires, max_entries))]
+    #[pyo3(signature = (name, *, backend, default_policy, default_ttl, default_namespace, preview_config, measurer, checker, namespaces, rules, trusted, copy_values, resolve_requires, max_entries, default = None))]
     #[allow(
         clippy::too_many_arguments,
         reason = "called by one constructor, by keyword"
@@ -70,8 +65,10 @@ impl Cache {
         copy_values: bool,
         resolve_requires: &str,
         max_entries: Option<usize>,
+        default: Option<Py<PyAny>>,
     ) -> PyResult<Self> {
         let (native_backend, backend_hook) = store(backend, max_entries);
+        let waits = native_backend.capabilities().waits;
         let (native_measurer, measurer_hook) = measure::from_python(measurer)?;
         let (native_checker, checker_hook) = checker_from_python(checker)?;
         let native_policy = Arc::new(PyPolicy::new(default_policy));
@@ -100,6 +97,7 @@ impl Cache {
             generator: None,
             samples: false,
             preview_config: preview_config.clone().unbind(),
+            default,
             backend_hook,
             measurer_hook,
             checker_hook,
@@ -109,6 +107,7 @@ impl Cache {
         Ok(Self {
             core,
             keep: if copy_values { Keep::Copy } else { Keep::Share },
+            waits,
             parts: RwLock::new(parts),
         })
     }
@@ -174,10 +173,11 @@ impl Cache {
         Ok(())
     }
 
-    /// Stores a value. Gives `ref_id, namespace, created_at, expires_at, total_items, total_size`.
+    /// Stores a value.
     ///
-    /// With `any`, a value that has no JSON text is kept as the object it is; else it is an error.
-    #[pyo3(signature = (key, value, *, namespace = None, policy = None, ttl = None, tool_name = None, actor = None, max_size = None, strategy = None, bound = false, any = false))]
+    /// With `any`, a value that has no JSON text is kept as the object it is; else it is an error. `prepare`
+    /// makes the preview at once. `fence` is the name and token of the lease under which it was made.
+    #[pyo3(signature = (key, value, *, namespace = None, policy = None, ttl = None, tool_name = None, actor = None, max_size = None, strategy = None, bound = false, any = false, prepare = false, fence = None, wait = true))]
     #[allow(
         clippy::too_many_arguments,
         reason = "called by two methods, by keyword"
@@ -196,53 +196,61 @@ impl Cache {
         strategy: Option<&str>,
         bound: bool,
         any: bool,
-    ) -> PyResult<Stored<'py>> {
-        let key = text("key", key)?;
-        let actor = actor.map(PyActor::new).transpose()?;
-        let options = SetOptions {
-            namespace: optional_text("namespace", namespace)?,
-            policy: policy.map(|policy| Arc::new(PyPolicy::new(policy)) as _),
-            ttl: ttl.map_or(Ok(Ttl::Default), |ttl| arguments::ttl("ttl", ttl))?,
-            tool_name: optional_text("tool_name", tool_name)?,
-            actor: actor.as_ref().map(|actor| actor as _),
-            max_size,
-            strategy: strategy
-                .map(str::parse::<PreviewStrategy>)
-                .transpose()
-                .map_err(to_py)?,
-            bound,
+        prepare: bool,
+        fence: Option<(String, u64)>,
+        wait: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let core = match prepare {
+            true => self.configured(py)?,
+            false => self.core(),
         };
+        let key = text("key", key)?.to_owned();
+        let actor = actor.map(PyActor::new).transpose()?;
+        let namespace = optional_text("namespace", namespace)?.map(str::to_owned);
+        let tool_name = optional_text("tool_name", tool_name)?.map(str::to_owned);
+        let policy = policy.map(|policy| Arc::new(PyPolicy::new(policy)) as _);
+        let ttl = ttl.map_or(Ok(Ttl::Default), |ttl| arguments::ttl("ttl", ttl))?;
+        let strategy = strategy
+            .map(str::parse::<PreviewStrategy>)
+            .transpose()
+            .map_err(to_py)?;
+        // a generator of the user's own makes its previews when they are asked for
+        let prepare = prepare && self.parts.read().generator.is_none();
         let snapshot = if any {
             Snapshot::take_any(value, self.keep)
         } else {
             Snapshot::take(value, self.keep)
         }?;
+        let snapshot = snapshot.or_default(self.parts.read().default.as_ref(), py);
         let value = Value::Foreign(Arc::new(snapshot));
-        let Reference {
-            ref_id,
-            namespace,
-            created_at,
-            expires_at,
-            total_items,
-            total_size,
-            ..
-        } = wait(py, self.core().set_with(key, value, options))?;
-        let (ref_id, namespace) = (
-            PyString::new(py, ref_id.as_str()),
-            PyString::new(py, &namespace),
-        );
-        Ok((
-            ref_id,
-            namespace,
-            created_at,
-            expires_at,
-            total_items,
-            total_size,
-        ))
+        self.run(py, wait, async move {
+            let options = SetOptions {
+                namespace: namespace.as_deref(),
+                policy,
+                ttl,
+                tool_name: tool_name.as_deref(),
+                actor: actor.as_ref().map(|actor| actor as _),
+                max_size,
+                strategy,
+                bound,
+                prepare,
+                fence: fence.as_ref().map(|(lease, token)| Fence {
+                    lease,
+                    token: *token,
+                }),
+            };
+            let stored = core.store(&key, value, options).await;
+            let (reference, entry) = stored.map_err(to_py)?;
+            Python::attach(|py| Found::of(py, reference.ref_id.shared(), entry))
+        })
     }
 
     /// The fields of a `CacheResponse`.
-    #[pyo3(signature = (ref_id, *, actor, page = None, page_size = None, max_size = None))]
+    #[pyo3(signature = (ref_id, *, actor, page = None, page_size = None, max_size = None, wait = true))]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "called by two methods, by keyword"
+    )]
     fn get<'py>(
         &self,
         py: Python<'py>,
@@ -251,107 +259,260 @@ impl Cache {
         page: Option<&Bound<'py, PyAny>>,
         page_size: Option<&Bound<'py, PyAny>>,
         max_size: Option<&Bound<'py, PyAny>>,
-    ) -> PyResult<Bound<'py, PyDict>> {
+        wait: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let core = self.configured(py)?;
-        let ref_id = known(ref_id)?;
+        let ref_id = known(ref_id)?.to_owned();
         let actor = PyActor::new(actor)?;
-        let mut options = GetOptions {
+        let options = GetOptions {
             page: number("page", 1, page)?,
             page_size: number("page_size", 1, page_size)?,
             max_size: number("max_size", 0, max_size)?,
             ..GetOptions::default()
         };
-        let (ref_id, entry) = wait(py, core.fetch(ref_id, &actor, Access::Read, Want::Head))?;
-        let fields = PyDict::new(py);
-        fields.set_item(intern!(py, "ref_id"), &*ref_id)?;
-        fields.set_item(intern!(py, "cache_name"), core.name())?;
-        fields.set_item(intern!(py, "namespace"), &*entry.namespace)?;
-        if let Some(generator) = self.foreign_generator(py, &entry, &mut options) {
-            let result = self.foreign(py, &core, &generator, &entry, &options)?;
-            reply::foreign_response(&fields, &result)?;
-            return Ok(fields);
-        }
-        let result = self.unlocked(py, &entry, || core.view(&entry, &options))?;
-        reply::response(&fields, &result, core.measurer())?;
-        Ok(fields)
+        let generator = self.foreign_generator(py);
+        self.run(py, wait, async move {
+            let found = core
+                .fetch(&ref_id, &actor, Access::Read, Want::Head)
+                .await
+                .map_err(to_py)?;
+            let (ref_id, entry) = found;
+            let shown = match generator.as_ref().map(|own| own.plan(&entry, options)) {
+                Some(Generation::Foreign(own)) => {
+                    entry.value.load().await.map_err(to_py)?;
+                    Err(own)
+                }
+                Some(Generation::Native(options)) => Ok(core.view(&ref_id, &entry, &options).await),
+                None => Ok(core.view(&ref_id, &entry, &options).await),
+            };
+            Python::attach(|py| {
+                let fields = PyDict::new(py);
+                fields.set_item(intern!(py, "ref_id"), &*ref_id)?;
+                fields.set_item(intern!(py, "cache_name"), core.name())?;
+                fields.set_item(intern!(py, "namespace"), &*entry.namespace)?;
+                match shown {
+                    Ok(view) => reply::response(&fields, &*view.map_err(to_py)?, core.measurer())?,
+                    Err(own) => {
+                        let result = own.generate(py, &core, &entry, &options)?;
+                        reply::foreign_response(&fields, &result)?;
+                    }
+                }
+                Ok(fields.into_any().unbind())
+            })
+        })
     }
 
     /// The value: for `use`, READ or EXECUTE is enough.
-    #[pyo3(signature = (ref_id, *, actor, r#use = false))]
+    #[pyo3(signature = (ref_id, *, actor, r#use = false, wait = true))]
     fn resolve<'py>(
         &self,
         py: Python<'py>,
         ref_id: &Bound<'py, PyAny>,
         actor: &Bound<'py, PyAny>,
         r#use: bool,
+        wait: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let ref_id = known(ref_id)?;
+        let core = self.core();
+        let ref_id = known(ref_id)?.to_owned();
         let actor = PyActor::new(actor)?;
         let access = if r#use { Access::Use } else { Access::Read };
-        let (_, entry) = wait(py, self.core().fetch(ref_id, &actor, access, Want::Value))?;
-        snapshot::fresh(py, &entry.value)
+        self.run(py, wait, async move {
+            let found = core.fetch(&ref_id, &actor, access, Want::Value).await;
+            let (_, entry) = found.map_err(to_py)?;
+            Python::attach(|py| snapshot::fresh(py, &entry.value).map(Bound::unbind))
+        })
     }
 
     /// Removes an entry; whether it was there. With an actor, needs DELETE.
-    #[pyo3(signature = (ref_id, *, actor = None))]
-    fn delete(
+    #[pyo3(signature = (ref_id, *, actor = None, wait = true))]
+    fn delete<'py>(
         &self,
-        py: Python<'_>,
-        ref_id: &Bound<'_, PyAny>,
-        actor: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<bool> {
+        py: Python<'py>,
+        ref_id: &Bound<'py, PyAny>,
+        actor: Option<&Bound<'py, PyAny>>,
+        wait: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let core = self.core();
         let actor = actor.map(PyActor::new).transpose()?;
-        let Some(ref_id) = readable("ref_id", ref_id)? else {
-            return Ok(false);
-        };
-        wait(
-            py,
-            self.core()
-                .delete(ref_id, actor.as_ref().map(|actor| actor as _)),
-        )
+        let ref_id = readable("ref_id", ref_id)?.map(str::to_owned);
+        self.run(py, wait, async move {
+            let deleted = match &ref_id {
+                Some(ref_id) => {
+                    let actor = actor.as_ref().map(|actor| actor as _);
+                    core.delete(ref_id, actor).await.map_err(to_py)?
+                }
+                None => false,
+            };
+            object(deleted)
+        })
     }
 
     /// Whether a live entry has this reference or key.
-    fn exists(&self, py: Python<'_>, ref_id: &Bound<'_, PyAny>) -> PyResult<bool> {
-        match readable("ref_id", ref_id)? {
-            Some(ref_id) => wait(py, self.core().exists(ref_id)),
-            None => Ok(false),
-        }
+    #[pyo3(signature = (ref_id, *, wait = true))]
+    fn exists<'py>(
+        &self,
+        py: Python<'py>,
+        ref_id: &Bound<'py, PyAny>,
+        wait: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let core = self.core();
+        let ref_id = readable("ref_id", ref_id)?.map(str::to_owned);
+        self.run(py, wait, async move {
+            object(match &ref_id {
+                Some(ref_id) => core.exists(ref_id).await.map_err(to_py)?,
+                None => false,
+            })
+        })
     }
 
     /// Removes entries of this cache; how many.
-    #[pyo3(signature = (namespace = None, *, actor = None))]
-    fn clear(
+    #[pyo3(signature = (namespace = None, *, actor = None, wait = true))]
+    fn clear<'py>(
         &self,
-        py: Python<'_>,
-        namespace: Option<&Bound<'_, PyAny>>,
-        actor: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<usize> {
-        let namespace = optional_text("namespace", namespace)?;
+        py: Python<'py>,
+        namespace: Option<&Bound<'py, PyAny>>,
+        actor: Option<&Bound<'py, PyAny>>,
+        wait: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let core = self.core();
+        let namespace = optional_text("namespace", namespace)?.map(str::to_owned);
         let actor = actor.map(PyActor::new).transpose()?;
-        wait(
-            py,
-            self.core()
-                .clear(namespace, actor.as_ref().map(|actor| actor as _)),
-        )
+        self.run(py, wait, async move {
+            let actor = actor.as_ref().map(|actor| actor as _);
+            let removed = core.clear(namespace.as_deref(), actor).await;
+            object(removed.map_err(to_py)?)
+        })
+    }
+
+    /// References of this cache's live entries; with an actor, of those that it may read.
+    #[pyo3(signature = (namespace = None, *, actor = None, wait = true))]
+    fn keys<'py>(
+        &self,
+        py: Python<'py>,
+        namespace: Option<&Bound<'py, PyAny>>,
+        actor: Option<&Bound<'py, PyAny>>,
+        wait: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let core = self.core();
+        let namespace = optional_text("namespace", namespace)?.map(str::to_owned);
+        let actor = actor.map(PyActor::new).transpose()?;
+        self.run(py, wait, async move {
+            let actor = actor.as_ref().map(|actor| actor as _);
+            let keys = core.keys_as(namespace.as_deref(), actor).await;
+            let keys = keys.map_err(to_py)?;
+            Python::attach(|py| {
+                let keys = keys.iter().map(|key| PyString::new(py, key));
+                Ok(PyList::new(py, keys)?.into_any().unbind())
+            })
+        })
     }
 
     /// Whether a text is a reference that this cache may follow.
-    fn knows(&self, py: Python<'_>, text: &str) -> PyResult<bool> {
-        wait(py, self.core().knows(text))
+    #[pyo3(signature = (text, *, wait = true))]
+    fn knows<'py>(&self, py: Python<'py>, text: &str, wait: bool) -> PyResult<Bound<'py, PyAny>> {
+        let (core, text) = (self.core(), text.to_owned());
+        self.run(py, wait, async move {
+            object(core.knows(&text).await.map_err(to_py)?)
+        })
     }
 
-    /// The reference of a live entry by its exact key.
+    /// The live entry that has exactly this key.
+    #[pyo3(signature = (key, namespace, *, wait = true))]
     fn find<'py>(
         &self,
         py: Python<'py>,
         key: &str,
         namespace: &str,
-    ) -> PyResult<Option<Bound<'py, PyString>>> {
+        wait: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let core = self.core();
         let name = core.key_name(namespace, key);
-        let found = wait(py, core.backend().find(&name, core.now(), Want::Head))?;
-        Ok(found.map(|(id, _)| PyString::new(py, &id)))
+        self.run(py, wait, async move {
+            let now = core.now();
+            let found = core.backend().find(&name, now, Want::Head).await;
+            let found = found.map_err(to_py)?;
+            Python::attach(|py| match found {
+                Some((id, entry)) => Found::of(py, id, entry),
+                None => Ok(py.None()),
+            })
+        })
+    }
+
+    /// The live entry of a reference or key, if the actor may see it.
+    #[pyo3(signature = (ref_id, *, actor, wait = true))]
+    fn fetch<'py>(
+        &self,
+        py: Python<'py>,
+        ref_id: &Bound<'py, PyAny>,
+        actor: &Bound<'py, PyAny>,
+        wait: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let core = self.core();
+        let ref_id = known(ref_id)?.to_owned();
+        let actor = PyActor::new(actor)?;
+        self.run(py, wait, async move {
+            let found = core.fetch(&ref_id, &actor, Access::Read, Want::Head).await;
+            let (id, entry) = found.map_err(to_py)?;
+            Python::attach(|py| Found::of(py, id, entry))
+        })
+    }
+
+    /// Takes a lease of the store for so many seconds: its token, or None while somebody else has it.
+    #[pyo3(signature = (lease, seconds, *, wait = true))]
+    fn acquire<'py>(
+        &self,
+        py: Python<'py>,
+        lease: String,
+        seconds: f64,
+        wait: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let core = self.core();
+        self.run(py, wait, async move {
+            let now = core.now();
+            let taken = core.backend().acquire(&lease, seconds, now).await;
+            object(taken.map_err(to_py)?)
+        })
+    }
+
+    /// Lets a lease end so many seconds from now instead; whether the holder of the token still has it.
+    #[pyo3(signature = (lease, token, seconds, *, wait = true))]
+    fn renew<'py>(
+        &self,
+        py: Python<'py>,
+        lease: String,
+        token: u64,
+        seconds: f64,
+        wait: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let core = self.core();
+        self.run(py, wait, async move {
+            let now = core.now();
+            let renewed = core.backend().renew(&lease, token, seconds, now).await;
+            object(renewed.map_err(to_py)?)
+        })
+    }
+
+    /// Gives a lease back; whether the holder of the token still had it.
+    #[pyo3(signature = (lease, token, *, wait = true))]
+    fn release<'py>(
+        &self,
+        py: Python<'py>,
+        lease: String,
+        token: u64,
+        wait: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let core = self.core();
+        self.run(py, wait, async move {
+            let now = core.now();
+            let released = core.backend().release(&lease, token, now).await;
+            object(released.map_err(to_py)?)
+        })
+    }
+
+    /// Whether other processes see the same entries and leases.
+    #[getter]
+    fn shared(&self) -> bool {
+        self.core.read().backend().capabilities().shared
     }
 
     /// Raises ValueError for a namespace that was not declared.
@@ -372,66 +533,61 @@ impl Cache {
         }
     }
 
-    /// Whether answering for this entry may take long.
-    fn is_large(&self, py: Python<'_>, ref_id: &str) -> PyResult<bool> {
-        let core = self.core();
-        let found = wait(py, core.backend().get(ref_id, core.now(), Want::Head))?;
-        Ok(found.is_some_and(|entry| snapshot::is_large(&entry.value) && entry.views().is_empty()))
-    }
-
-    /// What a tool answers in place of its result; None if the entry is gone.
-    #[pyo3(signature = (ref_id, *, actor, producer))]
+    /// What a tool answers in place of its result.
+    #[pyo3(signature = (found, *, actor, producer, wait = true))]
     fn answer<'py>(
         &self,
         py: Python<'py>,
-        ref_id: &str,
+        found: &Bound<'py, Found>,
         actor: &Bound<'py, PyAny>,
         producer: bool,
-    ) -> PyResult<Option<Bound<'py, PyDict>>> {
+        wait: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let core = self.configured(py)?;
-        let Some(entry) = wait(py, core.backend().get(ref_id, core.now(), Want::Head))? else {
-            return Ok(None);
-        };
+        let Found { id, entry } = found.get();
+        let (id, entry) = (Arc::clone(id), Arc::clone(entry));
         let actor = PyActor::new(actor)?;
-        let options = AnswerOptions {
-            actor: &actor,
-            producer,
-        };
-        let foreign = self.foreign_generator(py, &entry, &mut GetOptions::default());
-        let answer = match foreign {
-            None => Some(self.unlocked(py, &entry, || core.answer(&entry, &options))?),
-            Some(_) => match core.hidden(&entry, &options).map_err(to_py)? {
-                Some(hidden) => Some(hidden),
-                None => core
-                    .complete_size(&entry)
-                    .map_err(to_py)?
-                    .map(|size| Answer::Complete { size }),
-            },
-        };
-        let fields = PyDict::new(py);
-        fields.set_item(intern!(py, "ref_id"), ref_id)?;
-        match (answer, foreign) {
-            (Some(Answer::Complete { size }), _) => reply::complete(&fields, &entry, size)?,
-            (Some(Answer::Preview(result)), _) => {
-                reply::preview(&fields, &result, &core, &entry)?;
-            }
-            (None, Some(generator)) => {
-                let result = self.foreign(py, &core, &generator, &entry, &GetOptions::default())?;
-                reply::foreign_preview(&fields, &result)?;
-            }
-            (Some(Answer::Hidden { usable }), _) => reply::hidden(&fields, usable)?,
-            (None, None) => return Ok(None),
-        }
-        fields.set_item(intern!(py, "namespace"), &*entry.namespace)?;
-        fields.set_item(intern!(py, "cache_name"), core.name())?;
-        Ok(Some(fields))
-    }
-
-    /// When an entry ends, in seconds since 1970; None = never, or it is gone.
-    fn expires_at(&self, py: Python<'_>, ref_id: &str) -> PyResult<Option<f64>> {
-        let core = self.core();
-        let found = wait(py, core.backend().get(ref_id, core.now(), Want::Head))?;
-        Ok(found.and_then(|entry| entry.expires_at))
+        let generator = self.foreign_generator(py);
+        self.run(py, wait, async move {
+            let options = AnswerOptions {
+                actor: &actor,
+                producer,
+            };
+            let own =
+                generator
+                    .as_ref()
+                    .and_then(|own| match own.plan(&entry, GetOptions::default()) {
+                        Generation::Foreign(own) => Some(own),
+                        Generation::Native(_) => None,
+                    });
+            let answer = match own {
+                None => Ok(core.answer(&id, &entry, &options).await.map_err(to_py)?),
+                Some(own) => match core.hidden(&entry, &options).map_err(to_py)? {
+                    Some(hidden) => Ok(hidden),
+                    None => {
+                        entry.value.load().await.map_err(to_py)?;
+                        let size = core.complete_size(&entry).await.map_err(to_py)?;
+                        size.map(|size| Answer::Complete { size }).ok_or(own)
+                    }
+                },
+            };
+            Python::attach(|py| {
+                let fields = PyDict::new(py);
+                fields.set_item(intern!(py, "ref_id"), &*id)?;
+                match answer {
+                    Ok(Answer::Complete { size }) => reply::complete(&fields, &entry, size)?,
+                    Ok(Answer::Preview(view)) => reply::preview(&fields, &view, &core, &entry)?,
+                    Ok(Answer::Hidden { usable }) => reply::hidden(&fields, usable)?,
+                    Err(own) => {
+                        let result = own.generate(py, &core, &entry, &GetOptions::default())?;
+                        reply::foreign_preview(&fields, &result)?;
+                    }
+                }
+                fields.set_item(intern!(py, "namespace"), &*entry.namespace)?;
+                fields.set_item(intern!(py, "cache_name"), core.name())?;
+                Ok(fields.into_any().unbind())
+            })
+        })
     }
 
     /// What hooks hold is theirs to visit once; entries belong to their store.
@@ -469,60 +625,38 @@ impl Cache {
         drop(former);
     }
 
-    /// The user's generator, if it is to make this view.
-    fn foreign_generator(
-        &self,
-        py: Python<'_>,
-        entry: &Entry,
-        options: &mut GetOptions<'_>,
-    ) -> Option<Py<PyAny>> {
+    /// The user's generator, if there is one.
+    fn foreign_generator(&self, py: Python<'_>) -> Option<ForeignGenerator> {
         let parts = self.parts.read();
-        let generator = parts.generator.as_ref()?;
-        if entry.details.strategy.is_some() {
-            return None;
-        }
-        if parts.samples && options.page.is_some() {
-            options.strategy = Some(PreviewStrategy::Paginate);
-            return None;
-        }
-        Some(generator.clone_ref(py))
+        Some(ForeignGenerator {
+            generator: parts.generator.as_ref()?.clone_ref(py),
+            samples: parts.samples,
+            measurer: parts.measurer.clone_ref(py),
+        })
     }
 
-    fn foreign<'py>(
+    /// Does work of the core for a caller that waits for it, or that awaits it.
+    fn run<'py>(
         &self,
         py: Python<'py>,
-        core: &RefCache,
-        generator: &Py<PyAny>,
-        entry: &Entry,
-        options: &GetOptions<'_>,
+        wait: bool,
+        work: impl Future<Output = PyResult<Py<PyAny>>> + Send + 'static,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let value = snapshot::fresh(py, &entry.value)?;
-        let measurer = self.parts.read().measurer.clone_ref(py);
-        let max_size = options.max_size.unwrap_or_else(|| core.preview_size(entry));
-        preview::generate_foreign(
-            generator.bind(py),
-            &value,
-            max_size,
-            measurer.bind(py),
-            options.page,
-            options.page_size,
-        )
+        let mode = match (wait, self.waits) {
+            (true, false) => Mode::Inline,
+            (true, true) => Mode::Blocking,
+            (false, waits) => Mode::Awaited { waits },
+        };
+        awaitable::run(py, mode, work)
     }
+}
 
-    /// Does work on an entry, without the interpreter if that may take long.
-    fn unlocked<T: Send>(
-        &self,
-        py: Python<'_>,
-        entry: &Entry,
-        work: impl FnOnce() -> Result<T> + Send,
-    ) -> PyResult<T> {
-        if snapshot::is_large(&entry.value) {
-            py.detach(work)
-        } else {
-            work()
-        }
-        .map_err(to_py)
-    }
+/// A plain answer as a Python object.
+fn object<T>(answer: T) -> PyResult<Py<PyAny>>
+where
+    T: for<'py> IntoPyObjectExt<'py>,
+{
+    Python::attach(|py| answer.into_py_any(py))
 }
 
 /// A text that may be a reference or a key; nothing is stored under one with lone surrogates.

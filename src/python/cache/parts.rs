@@ -27,6 +27,8 @@ pub(super) struct Parts {
     /// Whether the user's generator gives way to pagination when a page is asked for.
     pub(super) samples: bool,
     pub(super) preview_config: Py<PyAny>,
+    /// What a store keeps in place of an object that it cannot keep.
+    pub(super) default: Option<Py<PyAny>>,
     /// What the core calls.
     pub(super) backend_hook: Option<Hook>,
     pub(super) measurer_hook: Option<Hook>,
@@ -41,6 +43,7 @@ impl Parts {
         visit.call(&self.measurer)?;
         visit.call(&self.generator)?;
         visit.call(&self.preview_config)?;
+        visit.call(&self.default)?;
         let hooks = [&self.backend_hook, &self.measurer_hook, &self.checker_hook];
         hooks
             .into_iter()

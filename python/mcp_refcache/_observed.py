@@ -1,0 +1,210 @@
+"""The native cache while somebody listens: the same, with what it does told as events."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from inspect import isawaitable
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from mcp_refcache import _core
+from mcp_refcache.access.checker import PermissionDenied
+from mcp_refcache.events import EventKind
+from mcp_refcache.models import SizeMode
+
+if TYPE_CHECKING:
+    from mcp_refcache.cache import RefCache
+
+Facts = dict[str, Any]
+
+#: Of so many references it is remembered when they expire, to tell what became of them.
+_MOST_REMEMBERED: Final = 10_000
+
+
+class Observed:
+    """Stands in for `_core.Cache`; operations that are not told about are those of the core itself.
+
+    Args:
+        cache: The cache whose native half it stands in for.
+    """
+
+    def __init__(self, cache: RefCache) -> None:
+        self.core = cache._core
+        self.cache = cache
+        self.ends = _Ends()
+
+    @classmethod
+    def of(cls, cache: RefCache) -> _core.Cache:
+        """Make the stand-in of a cache; for type checkers it is the core."""
+        return cast("_core.Cache", cls(cache))
+
+    @staticmethod
+    def behind(core: _core.Cache) -> _core.Cache:
+        """Return the native cache that a stand-in stands for."""
+        return cast("Observed", core).core
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self.core, name)
+        if name not in _TELL:
+            return method
+        operation, tell = _TELL[name]
+
+        def observed(*args: Any, **options: Any) -> Any:
+            call = _Call(self, operation, args, options, time.perf_counter())
+            try:
+                result = method(*args, **options)
+            except BaseException as error:
+                call.failed(error)
+                raise
+            if isawaitable(result):
+                return _await(call, result, tell)
+            tell(call, result)
+            return result
+
+        return observed
+
+
+async def _await(call: _Call, result: Awaitable[Any], tell: Callable[[_Call, Any], None]) -> Any:
+    try:
+        settled = await result
+    except BaseException as error:
+        call.failed(error)
+        raise
+    tell(call, settled)
+    return settled
+
+
+@dataclass(slots=True)
+class _Call:
+    """One operation that is observed."""
+
+    observed: Observed
+    operation: str
+    args: tuple[Any, ...]
+    options: Mapping[str, Any]
+    started: float
+
+    def tell(self, kind: EventKind, **facts: Any) -> None:
+        actor = self.options.get("actor")
+        self.observed.cache.events.emit(
+            kind,
+            operation=self.operation,
+            seconds=time.perf_counter() - self.started,
+            actor=None if actor is None else _named(actor),
+            backend=type(self.observed.cache._backend).__name__,
+            **facts,
+        )
+
+    def failed(self, error: BaseException) -> None:
+        if isinstance(error, PermissionDenied):
+            self.tell(EventKind.DENIED, ref_id=self.asked, namespace=error.namespace, reason=error.reason)
+        elif isinstance(error, KeyError):
+            self.missing()
+
+    def missing(self) -> None:
+        self.tell(self.observed.ends.fate(self.asked), ref_id=self.asked)
+
+    @property
+    def asked(self) -> str | None:
+        """The reference that was asked for; not a key, which may be any text."""
+        asked = self.args[0] if self.args and self.operation != "set" else None
+        return asked if _core.is_ref_id(asked) else None
+
+    def unit(self) -> str:
+        return SizeMode(self.observed.cache.preview_config.size_mode).value
+
+
+def _stored(call: _Call, result: Any) -> None:
+    ref_id, namespace, _, expires_at, _, total_size = result
+    call.observed.ends.note(ref_id, expires_at)
+    tool = call.options.get("tool_name")
+    call.tell(EventKind.STORED, ref_id=ref_id, namespace=namespace, tool=tool, stored_bytes=total_size)
+
+
+def _previewed(call: _Call, result: Facts) -> None:
+    size, shown = result.get("original_size"), result.get("preview_size")
+    call.tell(
+        EventKind.PREVIEWED,
+        ref_id=result["ref_id"],
+        namespace=result["namespace"],
+        complete=size == shown,
+        size=size,
+        shown=shown,
+        unit=call.unit(),
+    )
+
+
+def _answered(call: _Call, result: Facts | None) -> None:
+    if result is None:
+        call.missing()
+    elif result["is_complete"]:
+        size = result["size"]
+        _previewed(call, {**result, "original_size": size, "preview_size": size})
+    elif result["preview"] is not None:
+        _previewed(call, result)
+
+
+def _resolved(call: _Call, result: Any) -> None:
+    call.tell(EventKind.RESOLVED, ref_id=call.asked)
+
+
+def _deleted(call: _Call, was_there: bool) -> None:
+    if was_there:
+        call.observed.ends.forget(call.asked)
+        call.tell(EventKind.DELETED, ref_id=call.asked, count=1)
+
+
+def _cleared(call: _Call, count: int) -> None:
+    call.tell(EventKind.CLEARED, namespace=call.args[0] if call.args else None, count=count)
+
+
+#: Methods with the name of their operation and what is told of it; async ones have an `a` in front.
+_TELL: Final[dict[str, tuple[str, Callable[[_Call, Any], None]]]] = {
+    prefix + name: (name, tell)
+    for prefix in ("", "a")
+    for name, tell in {
+        "set": _stored,
+        "get": _previewed,
+        "resolve": _resolved,
+        "delete": _deleted,
+        "clear": _cleared,
+        "answer": _answered,
+    }.items()
+}
+
+
+class _Ends:
+    """When the references that were stored lately expire."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._moments: OrderedDict[str, float | None] = OrderedDict()
+
+    def note(self, ref_id: str, expires_at: float | None) -> None:
+        with self._lock:
+            self._moments[ref_id] = expires_at
+            if len(self._moments) > _MOST_REMEMBERED:
+                self._moments.popitem(last=False)
+
+    def forget(self, ref_id: str | None) -> None:
+        with self._lock:
+            self._moments.pop(ref_id or "", None)
+
+    def fate(self, ref_id: str | None) -> EventKind:
+        """Tell what became of a reference that is not there; it is told once."""
+        with self._lock:
+            if ref_id not in self._moments:
+                return EventKind.MISSING
+            moment = self._moments.pop(ref_id)
+        is_over = moment is not None and moment <= time.time()
+        return EventKind.EXPIRED if is_over else EventKind.EVICTED
+
+
+def _named(actor: Any) -> str | None:
+    try:
+        return actor.to_string()
+    except Exception:  # an actor of the user's own
+        return None

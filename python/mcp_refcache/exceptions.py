@@ -1,0 +1,39 @@
+"""The exceptions of the package; each is also the builtin that a caller would catch."""
+
+__all__ = [
+    "BackendBusyError",
+    "BackendConnectionError",
+    "BackendError",
+    "BackendIOError",
+    "BackendTimeoutError",
+    "CodecError",
+    "RefCacheError",
+]
+
+
+class RefCacheError(Exception):
+    """Something went wrong in the cache."""
+
+
+class CodecError(RefCacheError, ValueError):
+    """A value cannot be kept in a store, or what a store holds cannot be read."""
+
+
+class BackendError(RefCacheError):
+    """The store failed, or what it holds is damaged."""
+
+
+class BackendConnectionError(BackendError, ConnectionError):
+    """The store cannot be reached."""
+
+
+class BackendTimeoutError(BackendError, TimeoutError):
+    """The store did not answer in time."""
+
+
+class BackendBusyError(BackendTimeoutError):
+    """Somebody else holds the store, or a part of it; trying again may work."""
+
+
+class BackendIOError(BackendError, OSError):
+    """The disk does not do its part: full, read-only, not to be opened."""

@@ -1,0 +1,84 @@
+//! Looking at an entry, and reading on in its store where the value is not all here.
+
+use std::sync::Arc;
+
+use super::RefCache;
+use super::options::GetOptions;
+use super::present::Sight;
+use crate::backend::SMALL;
+use crate::entry::Entry;
+use crate::error::Result;
+use crate::preview::PreviewResult;
+use crate::runtime::unblock;
+use crate::value::{Document, Value};
+
+/// A look that needs more parts of a value than this many times reads all of it.
+const MOST_ROUNDS: u32 = 24;
+
+impl RefCache {
+    /// The preview or page of an entry that the options ask for.
+    ///
+    /// # Errors
+    /// As [`look`](Self::look), and what the store fails with.
+    pub(crate) async fn view(
+        &self,
+        id: &str,
+        entry: &Arc<Entry>,
+        options: &GetOptions<'_>,
+    ) -> Result<Arc<PreviewResult>> {
+        if let Some(view) = self.remembered_view(entry, options) {
+            return Ok(view);
+        }
+        let view = self.make_view(entry, options).await?;
+        self.keep_view(id, entry, options).await;
+        Ok(view)
+    }
+
+    /// The same, not remembered by the store.
+    ///
+    /// # Errors
+    /// As [`view`](Self::view).
+    pub(crate) async fn make_view(
+        &self,
+        entry: &Arc<Entry>,
+        options: &GetOptions<'_>,
+    ) -> Result<Arc<PreviewResult>> {
+        let takes_long = entry.value.total_size().is_some_and(|size| size > SMALL);
+        let mut round = 0;
+        loop {
+            let sight = if takes_long && self.is_native(entry, options) {
+                let (cache, entry) = (self.clone(), Arc::clone(entry));
+                let options = options.without_actor();
+                unblock(move || cache.look(&entry, &options)).await
+            } else {
+                self.look(entry, options)
+            };
+            match sight? {
+                Sight::Seen(view) => return Ok(view),
+                Sight::Unread(document) => read_on(entry, &document, round).await?,
+            }
+            round += 1;
+        }
+    }
+
+    /// Has the store keep a preview that will be asked for again. It is a help: a store that fails to do so
+    /// does not fail the call.
+    async fn keep_view(&self, id: &str, entry: &Entry, options: &GetOptions<'_>) {
+        let usual = options.page.is_none() && options.max_size.is_none();
+        let keeps = self.parts.backend.capabilities().persistent;
+        if usual && keeps && self.remembered_view(entry, options).is_some() {
+            let _ = self.parts.backend.remember(id, entry).await;
+        }
+    }
+}
+
+/// Reads what a look at a value was missing.
+///
+/// # Errors
+/// [`NotFound`](crate::ErrorKind::NotFound) if it was removed meanwhile, and what the store fails with.
+async fn read_on(entry: &Entry, seen: &Document, round: u32) -> Result<()> {
+    match &entry.value {
+        Value::Remote(value) if round < MOST_ROUNDS => value.load(seen, round).await,
+        value => value.load().await,
+    }
+}
