@@ -1,6 +1,7 @@
 """`RefCache.install`: what a server needs of a cache, in one line."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
@@ -88,7 +89,8 @@ class InstallMiddleware(Middleware):
         return result
 
     async def _identified(self, context: Any, call_next: Callable[[Any], Any]) -> Any:
-        await aread_caller(self._cache)
+        with suppress(Exception):  # an `identity` that fails does so again where somebody asks it
+            await aread_caller(self._cache)
         return await call_next(context)
 
     on_read_resource = _identified
