@@ -234,3 +234,13 @@ async def test_an_identity_that_fails_stops_only_those_who_ask(cache):
     async with fastmcp.Client(mcp) as client:
         assert (await said(client, "ping"))["result"] == "pong"
         assert await said(client, "mine") == "sign in first"
+
+
+async def test_admin_tools_come_with_a_check(cache):
+    mcp = fastmcp.FastMCP("s")
+    names = cache.install(mcp, admin=lambda context: is_admin)
+    assert "admin_list_references" in names
+    async with fastmcp.Client(mcp) as client:
+        for is_admin in (True, False):
+            answer = await said(client, "admin_list_references")
+            assert (isinstance(answer, dict) and "references" in answer) is is_admin

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
@@ -12,6 +11,7 @@ from mcp_refcache import _compat
 from mcp_refcache._caller import aread_caller
 from mcp_refcache._docs import shorten
 from mcp_refcache._made import called_as
+from mcp_refcache.fastmcp.admin_tools import register_admin_tools
 from mcp_refcache.fastmcp.cache_tools import register_cache_tools, register_list_tool
 from mcp_refcache.fastmcp.instructions import cache_guide_prompt
 from mcp_refcache.fastmcp.resources import register_cache_resources
@@ -63,8 +63,7 @@ def install(
     if instructions and is_new("instructions"):
         mcp.instructions = f"{mcp.instructions}\n\n{INSTRUCTION}" if mcp.instructions else INSTRUCTION
     if admin is not None:
-        admin_tools = import_module("mcp_refcache.fastmcp.admin_tools")
-        names += admin_tools.register_admin_tools(mcp, cache, admin_check=admin)
+        names += register_admin_tools(mcp, cache, admin_check=admin)
     return names
 
 
