@@ -187,12 +187,18 @@ async def test_mounted_servers_are_included(cache, mcp):
         mcp.mount(child, namespace="child")
     except TypeError:
         mcp.mount(child, prefix="child")
-    answer = (await call(mcp, "child_many", n=500)).structured_content
-    # another client: the reference is its own session's
+    cache.install(child)
     async with fastmcp.Client(mcp) as client:
         answer = (await client.call_tool("child_many", {"n": 500})).structured_content
         assert answer["is_complete"] is False
         assert (await client.call_tool("child_total", {"data": answer["ref_id"]})).content[0].text == "124750"
+        read = {"ref_id": answer["ref_id"], "page": 2, "page_size": 2}
+        assert (await client.call_tool("child_get_cached_result", read)).structured_content["preview"] == [
+            2,
+            3,
+        ]
+        listed = (await client.call_tool("child_list_cached_results", {})).structured_content["results"]
+        assert [each["tool"] for each in listed] == ["child_many"]
 
 
 async def test_decorated_tools_answer_for_themselves(cache, mcp):

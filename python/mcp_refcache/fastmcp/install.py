@@ -15,7 +15,7 @@ from mcp_refcache.fastmcp.admin_tools import register_admin_tools
 from mcp_refcache.fastmcp.cache_tools import register_cache_tools, register_list_tool
 from mcp_refcache.fastmcp.instructions import cache_guide_prompt
 from mcp_refcache.fastmcp.resources import register_cache_resources
-from mcp_refcache.fastmcp.results import carries_reference
+from mcp_refcache.fastmcp.results import carries_reference, reads_references
 
 if TYPE_CHECKING:
     from mcp_refcache.cache import RefCache
@@ -76,14 +76,13 @@ class InstallMiddleware(Middleware):
 
     def __init__(self, cache: "RefCache") -> None:
         self._cache = cache
-        self._readers = frozenset({"get_cached_result", "list_cached_results"})
 
     async def on_call_tool(self, context: Any, call_next: Callable[[Any], Any]) -> Any:
         """Read who calls, for code that cannot wait for it."""
         name = context.message.name
         with called_as(name):
             result = await self._identified(context, call_next)
-        if name in self._readers or carries_reference(result, self._cache):
+        if reads_references(name) or carries_reference(result, self._cache):
             _compat.stop_response_caching(context.fastmcp_context.fastmcp, name)
         return result
 

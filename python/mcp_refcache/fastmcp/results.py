@@ -9,7 +9,7 @@ from mcp_refcache import _compat, _core
 if TYPE_CHECKING:
     from mcp_refcache.cache import RefCache
 
-__all__ = ["Parts", "carries_reference", "join", "split"]
+__all__ = ["Parts", "carries_reference", "join", "reads_references", "split"]
 
 
 _NOTHING: Final = object()
@@ -60,6 +60,11 @@ def join(answer: Mapping[str, Any], parts: Parts) -> Any:
         structured=json.loads(text),
         meta={**(parts.meta or {}), "refcache/ref_id": answer["ref_id"]},
     )
+
+
+def reads_references(tool: str) -> bool:
+    """Tell the tools that read references, also under the prefix of a mounted server."""
+    return tool.endswith(("get_cached_result", "list_cached_results"))
 
 
 def carries_reference(result: Any, cache: "RefCache") -> bool:
