@@ -37,7 +37,7 @@ demo: ## Build, then show on real data what an agent reads
 	.venv-demo/bin/python examples/demo.py
 
 .PHONY: test
-test: test-rs test-py ## Run all tests of both sides
+test: test-rs test-py test-oldest ## Run all tests of both sides
 
 .PHONY: test-rs
 test-rs: ## Run the Rust tests, per feature set
@@ -46,6 +46,14 @@ test-rs: ## Run the Rust tests, per feature set
 .PHONY: test-py
 test-py: build ## Run the Python tests
 	$(BIN)/python -m pytest
+
+.PHONY: test-oldest
+test-oldest: build ## Run the FastMCP tests on the oldest supported FastMCP; test-py has the newest
+	$(BIN)/python scripts/test_matrix.py 2.14
+
+.PHONY: test-matrix
+test-matrix: build ## Run the FastMCP tests on every supported FastMCP
+	$(BIN)/python scripts/test_matrix.py
 
 .PHONY: test-long
 test-long: ## Run the tests on every Python from 3.10 to 3.13, from the sdist
@@ -88,4 +96,4 @@ docs: ## Build the Rust documentation and run its examples
 
 .PHONY: clean
 clean: ## Remove everything that was built
-	rm -rf target dist $(VENV) .venv-demo .venv-bench
+	rm -rf target dist $(VENV) .venv-demo .venv-bench .venv-matrix

@@ -213,3 +213,34 @@ async def test_results_from_before_a_restart_are_listed(cache):
         assert (result["ref_id"], result["tool"]) == (ref, "rows")
         user = "bob"
         assert (await said(client, "list_cached_results"))["results"] == []
+
+
+async def test_an_identity_that_fails_stops_only_those_who_ask(cache):
+    def identify(context):
+        raise fastmcp.exceptions.ToolError("sign in first")
+
+    mcp = fastmcp.FastMCP("s")
+    cache.install(mcp, identity=identify)
+
+    @mcp.tool
+    def ping() -> str:
+        return "pong"
+
+    @mcp.tool
+    @cache.cached(namespace_template="user:{user_id}")
+    async def mine() -> int:
+        return 1
+
+    async with fastmcp.Client(mcp) as client:
+        assert (await said(client, "ping"))["result"] == "pong"
+        assert await said(client, "mine") == "sign in first"
+
+
+async def test_admin_tools_come_with_a_check(cache):
+    mcp = fastmcp.FastMCP("s")
+    names = cache.install(mcp, admin=lambda context: is_admin)
+    assert "admin_list_references" in names
+    async with fastmcp.Client(mcp) as client:
+        for is_admin in (True, False):
+            answer = await said(client, "admin_list_references")
+            assert (isinstance(answer, dict) and "references" in answer) is is_admin

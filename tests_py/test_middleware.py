@@ -187,12 +187,18 @@ async def test_mounted_servers_are_included(cache, mcp):
         mcp.mount(child, namespace="child")
     except TypeError:
         mcp.mount(child, prefix="child")
-    answer = (await call(mcp, "child_many", n=500)).structured_content
-    # another client: the reference is its own session's
+    cache.install(child)
     async with fastmcp.Client(mcp) as client:
         answer = (await client.call_tool("child_many", {"n": 500})).structured_content
         assert answer["is_complete"] is False
         assert (await client.call_tool("child_total", {"data": answer["ref_id"]})).content[0].text == "124750"
+        read = {"ref_id": answer["ref_id"], "page": 2, "page_size": 2}
+        assert (await client.call_tool("child_get_cached_result", read)).structured_content["preview"] == [
+            2,
+            3,
+        ]
+        listed = (await client.call_tool("child_list_cached_results", {})).structured_content["results"]
+        assert [each["tool"] for each in listed] == ["child_many"]
 
 
 async def test_decorated_tools_answer_for_themselves(cache, mcp):
@@ -327,3 +333,71 @@ async def test_a_thousand_interleaved_calls_never_cross(cache):
                 assert read.is_error
             listed = (await clients[who].call_tool("list_cached_results", {"limit": 100})).structured_content
             assert {result["ref_id"] for result in listed["results"]} <= set(refs[who])
+
+
+@pytest.mark.parametrize("decorated", [True, False])
+async def test_a_question_to_the_user_passes_and_is_asked_each_time(cache, mcp, decorated):
+    try:
+        types = importlib.import_module("mcp_types")
+        asking = types.InputRequiredResult
+    except (ImportError, AttributeError):
+        pytest.skip("this SDK asks in another way")
+    from fastmcp import Context
+
+    asked = []
+
+    async def book(ctx: Context) -> list[int]:
+        if not ctx.input_responses:
+            request = types.ElicitRequest(
+                params=types.ElicitRequestFormParams(
+                    message="How many?",
+                    requested_schema={"type": "object", "properties": {"n": {"type": "integer"}}},
+                )
+            )
+            return asking(input_requests={"n": request})
+        return list(range(ctx.input_responses["n"].content["n"]))
+
+    mcp.tool(cache.cached()(book) if decorated else book)
+
+    async def answer(message, response_type, params, context):
+        asked.append(message)
+        return {"n": 300 + len(asked)}
+
+    async with fastmcp.Client(mcp, elicitation_handler=answer) as client:
+        for n in (1, 2):
+            result = (await client.call_tool("book", {})).structured_content
+            assert result["is_complete"] is False
+            assert result["total_items"] == 300 + n or decorated
+    assert len(asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("made", "stored"),
+    [
+        ({"result": ROWS}, {"result": ROWS}),
+        (ROWS, ROWS),
+        ([f"line {n}" for n in range(100)], [f"line {n}" for n in range(100)]),
+        (json.dumps(ROWS, indent=3), json.dumps(ROWS, indent=3)),
+        ({"a": {"b": list(range(300))}}, {"a": {"b": list(range(300))}}),
+    ],
+)
+async def test_what_is_stored_is_what_the_tool_made(cache, mcp, made, stored):
+    def make():
+        return made
+
+    make.__annotations__["return"] = type(made)
+    mcp.tool(make)
+    answer = (await call(mcp, "make")).structured_content
+    assert cache._backend.get(answer["ref_id"]).value == stored
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+async def test_text_that_is_data_is_stored_as_data(cache, mcp, indent):
+    @mcp.tool
+    def make():
+        text = json.dumps(ROWS, indent=indent)
+        return _compat.tool_result_type()(content=[_compat.text_content(text)])
+
+    answer = (await call(mcp, "make")).structured_content
+    assert cache._backend.get(answer["ref_id"]).value == ROWS
+    assert answer["total_items"] == 200

@@ -39,11 +39,13 @@ class Caller(NamedTuple):
         actor: In the agent role, with the ids of the request.
         values: The request's values by the names of placeholders; empty where nothing asked for them.
         in_context: Whether the call comes from a client, through a context.
+        answers: Whether it goes on with what the user answered, which is no argument.
     """
 
     actor: "Actor"
     values: Mapping[str, str]
     in_context: bool
+    answers: bool = False
 
 
 _NOBODY: Final = Caller(DefaultActor.agent(), {}, False)
@@ -66,7 +68,7 @@ def read_caller(cache: "RefCache", *, wants_values: bool = True) -> Caller:
         return _NOBODY
     if not wants_values:
         # a subclass may say in its own way who calls
-        return Caller(cache._caller(), {}, True)
+        return Caller(cache._caller(), {}, True, _compat.answers_question(context))
     state, said = get_context_values(context), _ask(cache, context)
     awaited = _awaited_in(context, cache) if _is_on_loop() else None
     if awaited is not None:
@@ -113,7 +115,7 @@ def _conclude(context: Any | None, state: dict[str, str], said: Any) -> Caller:
         session = {"session_id": values["session_id"]} if "session_id" in values else {}
         values = {**kept, **session, **_texts(cast("Mapping[str, object]", said))}
     identity = Identity.from_values(values, is_person=is_person)
-    return Caller(identity.actor(), values, True)
+    return Caller(identity.actor(), values, True, _compat.answers_question(context))
 
 
 def _token_values(token: Any | None) -> dict[str, str]:
@@ -200,7 +202,8 @@ def _is_on_loop() -> bool:
 
 def _context() -> Any | None:
     # looked up in that module at each call: there it is replaced to stand in for a context
-    return sys.modules["mcp_refcache.cache"].try_get_fastmcp_context()
+    context = sys.modules["mcp_refcache.cache"].try_get_fastmcp_context()
+    return _compat.background_context() if context is None else context
 
 
 def lacking_names(names: frozenset[str], values: Mapping[str, str]) -> list[str]:

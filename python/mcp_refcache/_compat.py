@@ -17,9 +17,33 @@ _telling: dict[type[Exception], type[Exception]] = {}
 _connections: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
 
 
+class TaskContext:
+    """Stands for the context of a background task that has none, so that its caller is nobody, not the server."""
+
+    request_context: Final = None
+    request_id: Final = None
+    session_id: Final = None
+    client_id: Final = None
+
+    def get_state(self, key: str) -> None:
+        """Nothing."""
+
+
+def background_context() -> TaskContext | None:
+    """Return a context where a request goes on in a worker of its own, with FastMCP's tasks."""
+    docket = sys.modules.get("docket.dependencies")
+    if docket is None:
+        return None
+    execution = getattr(docket, "current_execution", None)
+    return None if execution is None or execution.get(None) is None else TaskContext()
+
+
 def is_real_context(context: object) -> bool:
     """Tell FastMCP's own context from an object that stands in for it."""
-    return type(context).__module__.partition(".")[0] == "fastmcp"
+    kinds = type(context).__mro__
+    return isinstance(context, TaskContext) or any(
+        kind.__module__.partition(".")[0] == "fastmcp" for kind in kinds
+    )
 
 
 def access_token() -> Any | None:
@@ -46,7 +70,9 @@ def lasting_session(context: Any) -> str | None:
     """
     request = context.request_context
     if _is_handshake_era(request):
-        return None if _is_stateless_http(request) else context.session_id
+        with suppress(RuntimeError):  # a call from inside the server
+            return None if _is_stateless_http(request) else context.session_id
+        return None
     if request is None or request.request is not None:
         return None
     if getattr(context, "transport", None) == "stdio":
@@ -72,6 +98,16 @@ def _is_stateless_http(request: Any) -> bool:
     if http is None:
         return False
     return "mcp-session-id" not in http.headers and "session_id" not in http.query_params
+
+
+def answers_question(context: Any) -> bool:
+    """Tell a later round of a call: it comes with what the user answered to the tool's question."""
+    if not is_real_context(context):
+        return False
+    with suppress(Exception):  # outside a request
+        asked = (getattr(context, name, None) for name in ("input_responses", "request_state"))
+        return any(answer is not None for answer in asked)
+    return False
 
 
 def tool_error() -> type[Exception]:

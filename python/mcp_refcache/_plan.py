@@ -155,13 +155,13 @@ class Plan:
         request = Request(args, kwargs, caller, namespace, options.policy)
         request.format = asked_format
         if not self.wants_values:
-            request.key = self._key(args, kwargs, None)
+            request.key = None if caller.answers else self._key(args, kwargs, None)
             return request
         if options.is_scoped:
             self._scope(request)
         if lacking and caller.in_context and options.on_missing == "isolate":
             self._isolate(request, lacking[0])
-        elif self._is_reusable(caller):
+        elif not caller.answers and self._is_reusable(caller):
             policy = request.policy
             identity = Identity.from_values(caller.values) if self._is_personal else None
             owner = (policy.owner, policy.bound_session) if policy is not None else None

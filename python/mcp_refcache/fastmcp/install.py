@@ -1,7 +1,7 @@
 """`RefCache.install`: what a server needs of a cache, in one line."""
 
 from collections.abc import Callable, Sequence
-from importlib import import_module
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
@@ -11,10 +11,11 @@ from mcp_refcache import _compat
 from mcp_refcache._caller import aread_caller
 from mcp_refcache._docs import shorten
 from mcp_refcache._made import called_as
+from mcp_refcache.fastmcp.admin_tools import register_admin_tools
 from mcp_refcache.fastmcp.cache_tools import register_cache_tools, register_list_tool
 from mcp_refcache.fastmcp.instructions import cache_guide_prompt
 from mcp_refcache.fastmcp.resources import register_cache_resources
-from mcp_refcache.fastmcp.results import carries_reference
+from mcp_refcache.fastmcp.results import carries_reference, reads_references
 
 if TYPE_CHECKING:
     from mcp_refcache.cache import RefCache
@@ -62,8 +63,7 @@ def install(
     if instructions and is_new("instructions"):
         mcp.instructions = f"{mcp.instructions}\n\n{INSTRUCTION}" if mcp.instructions else INSTRUCTION
     if admin is not None:
-        admin_tools = import_module("mcp_refcache.fastmcp.admin_tools")
-        names += admin_tools.register_admin_tools(mcp, cache, admin_check=admin)
+        names += register_admin_tools(mcp, cache, admin_check=admin)
     return names
 
 
@@ -76,19 +76,19 @@ class InstallMiddleware(Middleware):
 
     def __init__(self, cache: "RefCache") -> None:
         self._cache = cache
-        self._readers = frozenset({"get_cached_result", "list_cached_results"})
 
     async def on_call_tool(self, context: Any, call_next: Callable[[Any], Any]) -> Any:
         """Read who calls, for code that cannot wait for it."""
         name = context.message.name
         with called_as(name):
             result = await self._identified(context, call_next)
-        if name in self._readers or carries_reference(result, self._cache):
+        if reads_references(name) or carries_reference(result, self._cache):
             _compat.stop_response_caching(context.fastmcp_context.fastmcp, name)
         return result
 
     async def _identified(self, context: Any, call_next: Callable[[Any], Any]) -> Any:
-        await aread_caller(self._cache)
+        with suppress(Exception):  # an `identity` that fails does so again where somebody asks it
+            await aread_caller(self._cache)
         return await call_next(context)
 
     on_read_resource = _identified

@@ -19,7 +19,7 @@ from mcp_refcache._use import resolve_for
 from mcp_refcache.context import SizeMeasurer, TiktokenAdapter, TokenMeasurer
 from mcp_refcache.context_integration import expand_template
 from mcp_refcache.fastmcp.confinement import confining_policy, withheld
-from mcp_refcache.fastmcp.results import carries_reference, join, split
+from mcp_refcache.fastmcp.results import carries_reference, join, reads_references, split
 from mcp_refcache.fastmcp.schemas import as_text, fits, takes_reference_itself, wants_text, widen_parameters
 from mcp_refcache.models import SizeMode
 from mcp_refcache.permissions import AccessPolicy
@@ -31,8 +31,8 @@ __all__ = ["RefCacheMiddleware"]
 
 logger = logging.getLogger("mcp_refcache")
 
-#: The tools that read references: they take them as they are, and their answers have a limit of their own.
-_READERS: Final = frozenset({"get_cached_result", "list_cached_results"})
+#: Characters that take so long to parse that an event loop should not do it.
+_LONG: Final = 50_000
 
 CallNext = Callable[[Any], Any]
 
@@ -78,10 +78,13 @@ class RefCacheMiddleware(Middleware):
         self._counts_as_cache = counts_tokens or max_tokens is None
         self._own_measurer = None if self._counts_as_cache else TokenMeasurer(TiktokenAdapter())
         self._tools = None if tools is None else frozenset(tools)
-        self._exclude = _READERS.union(exclude)
+        self._exclude = frozenset(exclude)
 
     def _handles(self, name: str) -> bool:
-        return not _is_among(name, self._exclude) and (self._tools is None or _is_among(name, self._tools))
+        # what reads references takes them as they are, and its answers have a limit of their own
+        if reads_references(name) or _is_among(name, self._exclude):
+            return False
+        return self._tools is None or _is_among(name, self._tools)
 
     async def on_list_tools(self, context: Any, call_next: CallNext) -> Sequence[Any]:
         """Say that structures may come as references, and promise no schema of results."""
@@ -193,7 +196,8 @@ class RefCacheMiddleware(Middleware):
     # -- large results --------------------------------------------------------------------------
 
     async def _shrink(self, name: str, result: Any, caller: Caller) -> Any:
-        parts = split(result)
+        is_long = sum(len(getattr(block, "text", "")) for block in result.content) > _LONG
+        parts = await asyncio.to_thread(split, result) if is_long else split(result)
         if parts is None or await self._is_small(parts.texts):
             return result
         try:

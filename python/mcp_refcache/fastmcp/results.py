@@ -2,14 +2,17 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from mcp_refcache import _compat, _core
 
 if TYPE_CHECKING:
     from mcp_refcache.cache import RefCache
 
-__all__ = ["Parts", "carries_reference", "join", "split"]
+__all__ = ["Parts", "carries_reference", "join", "reads_references", "split"]
+
+
+_NOTHING: Final = object()
 
 
 class Parts(NamedTuple):
@@ -34,15 +37,19 @@ def split(result: Any) -> Parts | None:
     texts = [block.text for block in blocks if getattr(block, "type", None) == "text"]
     others = [block for block in blocks if getattr(block, "type", None) != "text"]
     structured: Any = result.structured_content
-    said = _said(texts)
+    text = "\n".join(texts)
     if structured is None:
-        return Parts(said, ["\n".join(texts)], others, result.meta) if texts else None
-    shown = [json.dumps(structured, ensure_ascii=False, default=str), *(["\n".join(texts)] if texts else [])]
-    data = _unwrapped(structured, said)
-    # a number, say, is text in the one channel and a number in the other
-    if texts and said not in (structured, data) and said != _number_text(data):
-        data = {"text": said, "structured_content": structured}
-    return Parts(data, shown, others, result.meta)
+        value = _data(texts[0]) if len(texts) == 1 else list(texts)
+        return Parts(value, [text], others, result.meta) if texts else None
+    shown = [json.dumps(structured, ensure_ascii=False, default=str), *([text] if texts else [])]
+    said = [_parsed(each) for each in texts]
+    # what is no object is wrapped in one, by FastMCP as `result`; the text says it unwrapped
+    inner = next(iter(structured.values())) if len(structured) == 1 else _NOTHING
+    if inner in (text, said, *said):
+        return Parts(_data(inner) if isinstance(inner, str) else inner, shown, others, result.meta)
+    is_same = not texts or said == [structured]
+    value = structured if is_same else {"text": text, "structured_content": structured}
+    return Parts(value, shown, others, result.meta)
 
 
 def join(answer: Mapping[str, Any], parts: Parts) -> Any:
@@ -53,6 +60,11 @@ def join(answer: Mapping[str, Any], parts: Parts) -> Any:
         structured=json.loads(text),
         meta={**(parts.meta or {}), "refcache/ref_id": answer["ref_id"]},
     )
+
+
+def reads_references(tool: str) -> bool:
+    """Tell the tools that read references, also under the prefix of a mounted server."""
+    return tool.endswith(("get_cached_result", "list_cached_results"))
 
 
 def carries_reference(result: Any, cache: "RefCache") -> bool:
@@ -66,28 +78,19 @@ def carries_reference(result: Any, cache: "RefCache") -> bool:
     return is_answer and isinstance(ref_id, str) and _core.is_ref_id(ref_id) and cache._knows(ref_id)
 
 
-def _unwrapped(structured: Mapping[str, Any], said: Any) -> Any:
-    """The data inside an object that is only there because the protocol wants one."""
-    if set(structured) == {"result"}:  # FastMCP's way
-        return structured["result"]
-    # other servers call it `content` or the like; the text says that it is all there is
-    return said if len(structured) == 1 and said in structured.values() else structured
-
-
-def _number_text(data: Any) -> str | None:
-    return json.dumps(data) if isinstance(data, (int, float)) else None
-
-
-def _said(texts: Sequence[str]) -> Any:
-    """What text blocks say: the data that their JSON is, else the text."""
-    values = [_parsed(text) for text in texts]
-    return values[0] if len(values) == 1 else values
-
-
 def _parsed(text: str) -> Any:
     try:
-        value = json.loads(text)
+        return json.loads(text)
     except ValueError:
         return text
-    # a text that happens to be a number stays the text it is
-    return cast("Any", value) if isinstance(value, (dict, list)) else text
+
+
+def _data(text: str) -> Any:
+    """The data that a text is, if nothing but the data is in it: the text itself can be made from it again."""
+    value = _parsed(text)
+    if not isinstance(value, (dict, list)):
+        return text
+    data: Any = cast("Any", value)
+    writings: tuple[dict[str, Any], ...] = ({"separators": (",", ":")}, {}, {"indent": 2})
+    is_exact = any(json.dumps(data, ensure_ascii=False, **options) == text.strip() for options in writings)
+    return data if is_exact else text

@@ -1,0 +1,81 @@
+"""FastMCP's background tasks with cached tools: they work, and nothing crosses between callers."""
+
+import importlib
+
+import pytest
+from servers import connect, served, token_verifier
+
+from mcp_refcache import PreviewConfig, RefCache
+from mcp_refcache.fastmcp import RefCacheMiddleware
+
+fastmcp = importlib.import_module("fastmcp")
+tasks = pytest.importorskip("fastmcp_tasks", reason="an extra of FastMCP 4")
+
+
+@pytest.fixture
+def cache():
+    return RefCache(name="c", preview_config=PreviewConfig(max_size=50))
+
+
+def make_server(cache, **options):
+    mcp = fastmcp.FastMCP("s", **options)
+    mcp.add_extension(tasks.TasksExtension())
+    cache.install(mcp)
+    mcp.add_middleware(RefCacheMiddleware(cache, exclude=["mine", "talk"]))
+    mcp.runs = []
+
+    @mcp.tool(task=True)
+    @cache.cached(namespace_template="user:{user_id}", owner_template="user:{user_id}")
+    async def mine(n: int) -> list[int]:
+        mcp.runs.append(n)
+        return list(range(n))
+
+    @mcp.tool(task=True)
+    @cache.cached(session_scoped=True)
+    async def talk(n: int) -> list[int]:
+        mcp.runs.append(n)
+        return list(range(n))
+
+    @mcp.tool(task=True)
+    async def plain(n: int) -> list[int]:
+        return list(range(n))
+
+    return mcp
+
+
+async def answer(client, name, **arguments):
+    result = await client.call_tool(name, arguments, raise_on_error=False)
+    return result.content[0].text if result.is_error else result.structured_content
+
+
+async def test_a_task_has_no_session_and_shares_nothing(cache):
+    mcp = make_server(cache)
+    async with connect(mcp) as one, connect(mcp) as other:
+        refs = {
+            (await answer(client, name, n=500))["ref_id"]
+            for client in (one, other)
+            for name in ("mine", "talk")
+        }
+        assert len(refs) == 4
+        for ref in refs:
+            assert "ref_not_found" in await answer(one, "get_cached_result", ref_id=ref)
+
+
+async def test_a_task_is_its_users(cache):
+    mcp = make_server(cache, auth=token_verifier())
+    async with (
+        served(mcp) as url,
+        connect(url, auth="alice-token") as alice,
+        connect(url, auth="bob-token") as bob,
+    ):
+        hers = await answer(alice, "mine", n=500)
+        assert hers["namespace"] == "user:alice"
+        assert (await answer(alice, "mine", n=500))["ref_id"] == hers["ref_id"]
+        assert (await answer(alice, "get_cached_result", ref_id=hers["ref_id"]))["preview"]
+        assert (await answer(bob, "mine", n=500))["namespace"] == "user:bob"
+        assert "ref_not_found" in await answer(bob, "get_cached_result", ref_id=hers["ref_id"])
+
+
+async def test_results_of_plain_tasks_pass(cache):
+    async with connect(make_server(cache)) as client:
+        assert (await answer(client, "plain", n=500))["result"] == list(range(500))
