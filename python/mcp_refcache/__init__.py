@@ -19,7 +19,15 @@ if TYPE_CHECKING:
         NamespaceInfo,
         NamespaceResolver,
     )
-    from mcp_refcache.backends import CacheBackend, CacheEntry, MemoryBackend
+    from mcp_refcache.backends import (
+        CacheBackend,
+        CacheEntry,
+        EncryptedBackend,
+        KeyValueBackend,
+        MemoryBackend,
+        RedisBackend,
+        SQLiteBackend,
+    )
     from mcp_refcache.cache import NEVER, RefCache
     from mcp_refcache.context import (
         CharacterFallback,
@@ -112,8 +120,10 @@ __all__ = [
     "DefaultActor",
     "DefaultNamespaceResolver",
     "DefaultPermissionChecker",
+    "EncryptedBackend",
     "HuggingFaceAdapter",
     "Identity",
+    "KeyValueBackend",
     "MemoryBackend",
     "NEVER",
     "Namespace",
@@ -132,12 +142,14 @@ __all__ = [
     "PreviewGenerator",
     "PreviewResult",
     "PreviewStrategy",
+    "RedisBackend",
     "Ref",
     "RefCache",
     "RefCacheError",
     "RefResolver",
     "ResolutionResult",
     "RetryInfo",
+    "SQLiteBackend",
     "SampleGenerator",
     "SizeMeasurer",
     "SizeMode",
@@ -173,7 +185,9 @@ _NAMES = {
     ".access.actor": "Actor ActorLike ActorType DefaultActor resolve_actor",
     ".access.checker": "DefaultPermissionChecker PermissionChecker PermissionDenied",
     ".access.namespace": "DefaultNamespaceResolver Namespace NamespaceInfo NamespaceResolver",
-    ".backends": "CacheBackend CacheEntry MemoryBackend",
+    ".backends": (
+        "CacheBackend CacheEntry EncryptedBackend KeyValueBackend MemoryBackend RedisBackend SQLiteBackend"
+    ),
     ".cache": "NEVER RefCache",
     ".context": (
         "CharacterFallback CharacterMeasurer HuggingFaceAdapter SizeMeasurer TiktokenAdapter "

@@ -3,6 +3,7 @@ Native core of the Python package `mcp_refcache`.
 """
 
 from collections.abc import Sequence
+from os import PathLike
 from typing import Any, Final, final
 
 VERSION: Final[str]
@@ -80,6 +81,18 @@ class Cache:
         """
         When an entry ends, in seconds since 1970; None = never, or it is gone.
         """
+    def export(
+        self,
+        /,
+        target: Any,
+        *,
+        namespace: str | None = None,
+        skip_unportable: bool = False,
+        progress: Any | None = None,
+    ) -> tuple[int, int, int]:
+        """
+        Writes the live entries to a path or stream; how many were written and left out, and the bytes.
+        """
     def fetch(self, /, ref_id: Any, *, actor: Any, wait: bool = True) -> Any:
         """
         The live entry of a reference or key, if the actor may see it.
@@ -101,6 +114,19 @@ class Cache:
     ) -> Any:
         """
         The fields of a `CacheResponse`.
+        """
+    def import_(
+        self,
+        /,
+        source: Any,
+        *,
+        overwrite: bool = False,
+        rename_namespaces: Sequence[tuple[str, str]] = ...,
+        dry_run: bool = False,
+        progress: Any | None = None,
+    ) -> tuple[int, int, int, int]:
+        """
+        Reads entries from a path or stream; how many were stored, left out and had expired, and the bytes.
         """
     def keys(self, /, namespace: Any | None = None, *, actor: Any | None = None, wait: bool = True) -> Any:
         """
@@ -177,11 +203,22 @@ class Cache:
         """
         Whether other processes see the same entries and leases.
         """
+    def value(self, /, found: Found, *, wait: bool = True) -> Any:
+        """
+        The value of an entry that was found, for the server itself.
+        """
     @property
     def waits(self, /) -> bool:
         """
         Whether operations wait for a disk, a network or other code.
         """
+
+@final
+class Completion:
+    """
+    Takes the outcome of a call.
+    """
+    def __call__(self, /, error: Any | None, result: Any) -> None: ...
 
 @final
 class Encoding:
@@ -249,9 +286,20 @@ class Found:
         """
 
 @final
-class MemoryStore:
+class KeyValueStore(Store):
     """
-    The native store behind `mcp_refcache.backends.MemoryBackend`: entries by any string.
+    The native store behind `mcp_refcache.backends.KeyValueBackend`.
+    """
+    def __new__(cls, /, bridge: Any, *, compress: int | None = None) -> KeyValueStore:
+        """
+        Over an object whose `start(method, arguments, completion)` begins a call of the store and calls
+        `completion(error, result)` when it is done.
+        """
+
+@final
+class MemoryStore(Store):
+    """
+    The native store behind `mcp_refcache.backends.MemoryBackend`.
     """
     def __len__(self, /) -> int: ...
     def __new__(cls, /, max_size: Any | None = None) -> MemoryStore: ...
@@ -259,33 +307,9 @@ class MemoryStore:
         """
         All keys, also of entries that are expired and not yet removed.
         """
-    def clear(self, /, namespace: Any | None = None) -> int:
-        """
-        Removes the entries of a namespace, or all; how many.
-        """
-    def delete(self, /, key: Any) -> bool:
-        """
-        Removes an entry; whether it was there.
-        """
-    def exists(self, /, key: Any) -> bool:
-        """
-        Whether a live entry has this key.
-        """
-    def get(self, /, key: Any) -> Any | None:
-        """
-        The live entry with this key as a `CacheEntry`, or None.
-        """
-    def keys(self, /, namespace: Any | None = None) -> list[str]:
-        """
-        Keys of the live entries of a namespace, or of all.
-        """
-    def peek(self, /, key: str) -> Any | None:
+    def peek(self, /, key: str) -> Any:
         """
         The entry with this key, also if it is expired and not yet removed.
-        """
-    def set(self, /, key: Any, entry: Any) -> None:
-        """
-        Stores a snapshot of a `CacheEntry`.
         """
     def set_max_size(self, /, max_size: Any | None) -> None:
         """
@@ -299,6 +323,134 @@ class Never:
     """
     def __new__(cls, /) -> Never: ...
     def __repr__(self, /) -> str: ...
+
+@final
+class RedisStore(Store):
+    """
+    The native store behind `mcp_refcache.backends.RedisBackend`.
+    """
+    def __new__(
+        cls,
+        /,
+        *,
+        url: str | None = None,
+        host: str | None = None,
+        port: int | None = None,
+        nodes: Sequence[tuple[str, int]] | None = None,
+        sentinels: Sequence[tuple[str, int]] | None = None,
+        service: str | None = None,
+        db: int | None = None,
+        username: str | None = None,
+        password: str | None = None,
+        sentinel_username: str | None = None,
+        sentinel_password: str | None = None,
+        ssl: bool | None = None,
+        ca_file: str | PathLike[str] | None = None,
+        cert_file: str | PathLike[str] | None = None,
+        key_file: str | PathLike[str] | None = None,
+        insecure: bool = False,
+        socket_timeout: float | None = None,
+        max_entries: int | None = None,
+        max_bytes: int | None = None,
+        shared_with_original: bool = True,
+        compress: int | None = None,
+    ) -> RedisStore: ...
+    def close(self, /) -> None:
+        """
+        Closes the connections; the next use connects again.
+        """
+    def connection_info(self, /) -> dict[str, Any]:
+        """
+        What may be shown of the connection: no user name, no password.
+        """
+    def ping(self, /) -> None:
+        """
+        Raises what keeps the server from answering.
+        """
+
+@final
+class SealedStore(Store):
+    """
+    The native store behind `mcp_refcache.backends.EncryptedBackend`.
+    """
+    def __new__(cls, /, backend: Any, key: Any, *, compress: int | None = None) -> SealedStore:
+        """
+        Around a native store, or any object with the methods of a `CacheBackend`. `key` is a key, a list of
+        them with the current one first, or a callable that gives either.
+        """
+    def destroy_key(self, /, key_id: str) -> bool:
+        """
+        Forgets a key by its id; whether it was there. What was sealed with it cannot be opened any more.
+        """
+    def key_ids(self, /) -> list[str]:
+        """
+        Ids of the keys, that of the current one first.
+        """
+    def rotate(self, /, key: Any) -> None:
+        """
+        Seals with another key from now on; the former one still opens.
+        """
+
+@final
+class SqliteStore(Store):
+    """
+    The native store behind `mcp_refcache.backends.SQLiteBackend`.
+    """
+    def __new__(
+        cls,
+        /,
+        path: str | PathLike[str],
+        *,
+        timeout: float,
+        max_entries: int | None = None,
+        max_bytes: int | None = None,
+        compress: int | None = None,
+    ) -> SqliteStore: ...
+    def after_fork(self, /) -> None:
+        """
+        Ends what `before_fork` began.
+        """
+    def before_fork(self, /) -> None:
+        """
+        To be called before a fork, and `after_fork` in the parent.
+        """
+    def close(self, /) -> None:
+        """
+        Closes the file; the next use opens it again.
+        """
+    def totals(self, /) -> Any:
+        """
+        Number of entries and their bytes, expired ones that are not yet removed included.
+        """
+
+class Store:
+    """
+    A native store: entries by any string.
+    """
+    def clear(self, /, namespace: Any | None = None) -> Any:
+        """
+        Removes the entries of a namespace, or all; how many.
+        """
+    def delete(self, /, key: Any) -> Any:
+        """
+        Removes an entry; whether it was there.
+        """
+    def exists(self, /, key: Any) -> Any:
+        """
+        Whether a live entry has this key.
+        """
+    def get(self, /, key: Any) -> Any:
+        """
+        The live entry with this key as a `CacheEntry`, or None.
+        """
+    def keys(self, /, namespace: Any | None = None) -> Any:
+        """
+        Keys of the live entries of a namespace, or of all.
+        """
+    def set(self, /, key: Any, entry: Any) -> None:
+        """
+        Stores a snapshot of a `CacheEntry`.
+        """
 
 def actor_matches(pattern: str, actor_type: str, actor_id: str | None) -> bool:
     """
@@ -413,10 +565,16 @@ class Unkeyable(Exception):
 __all__ = [
     "Awaitable",
     "Cache",
+    "Completion",
     "Encoding",
     "Found",
+    "KeyValueStore",
     "MemoryStore",
     "Never",
+    "RedisStore",
+    "SealedStore",
+    "SqliteStore",
+    "Store",
     "Unkeyable",
     "VERSION",
     "actor_matches",

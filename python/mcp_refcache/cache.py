@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from mcp_refcache import _core
+from mcp_refcache._as_key_value import KeyValue
 from mcp_refcache._cached import Options, decorate
 from mcp_refcache._caller import aread_caller, read_caller
 from mcp_refcache._execution import eta
@@ -15,9 +16,11 @@ from mcp_refcache._made import Ledger
 from mcp_refcache._observed import Observed
 from mcp_refcache._ref import enlist
 from mcp_refcache._tasks import Tasks
+from mcp_refcache._transfer import Exported, Imported
 from mcp_refcache.access.actor import ActorLike, resolve_actor
 from mcp_refcache.access.checker import DefaultPermissionChecker
 from mcp_refcache.access.namespace import Namespace
+from mcp_refcache.backends._by_url import open_backend
 from mcp_refcache.backends.memory import MemoryBackend
 from mcp_refcache.context import TiktokenAdapter, TokenMeasurer, get_default_measurer
 from mcp_refcache.context_integration import (
@@ -36,7 +39,10 @@ from mcp_refcache.permissions import AccessPolicy
 from mcp_refcache.preview import PaginateGenerator, SampleGenerator, get_default_generator
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     from mcp_refcache._core import Found
+    from mcp_refcache._transfer import Progress, SupportsRead, SupportsWrite
     from mcp_refcache.access.actor import Actor
     from mcp_refcache.access.checker import PermissionChecker
     from mcp_refcache.backends.base import CacheBackend
@@ -63,8 +69,8 @@ class RefCache:
 
     Args:
         name: A letter, then letters, digits, `_` and `-`; the part of references before the colon.
-        backend: `"memory"`, a `MemoryBackend`, or any object with the methods of `CacheBackend`.
-            None = memory.
+        backend: `"memory"`, `"sqlite"`, `"redis"`, a URL (`sqlite:///path/to/file`, `redis://host`, ...), or any
+            object with the methods of `CacheBackend`. None = memory.
         default_policy: Who may do what where nothing else is said. None = `AccessPolicy()`.
         default_ttl: Seconds an entry lives where nothing else is said. None or NEVER = for ever.
         preview_config: Size, unit and strategy of previews. None = 1000 tokens, sampled.
@@ -78,8 +84,8 @@ class RefCache:
             `ttl` and `policy`. Any other is a ValueError. None = no restriction.
         default_namespace: Where values go when no namespace is given.
         namespace_ttls: Seconds (or NEVER) for the namespaces of a pattern: `{"session:*": 900}`.
-        max_size: The most entries to keep. Beyond it, in memory the one used longest ago goes, in a backend of
-            your own the oldest of this cache. None = no limit.
+        max_size: The most entries to keep. Beyond it, in memory the one used longest ago goes, in SQLite and Redis
+            the oldest of the store, in a backend of your own the oldest of this cache. None = no limit.
         preview_length: Previews of at most so many characters; in place of `preview_config`.
         resolve_requires: What `resolve` without an actor needs: `"execute"` (READ or EXECUTE) or
             `"read"`, for servers whose tools hand resolved values to the agent.
@@ -104,7 +110,7 @@ class RefCache:
     def __init__(
         self,
         name: str = "default",
-        backend: CacheBackend | Literal["memory"] | None = None,
+        backend: CacheBackend | str | None = None,
         default_policy: AccessPolicy | None = None,
         default_ttl: Ttl = 3600,
         preview_config: PreviewConfig | None = None,
@@ -487,6 +493,76 @@ class RefCache:
         """Return the lock of `lock` for `async with`."""
         return AsyncLock(self._core, f"lock:{self.name}:{name}", ttl=ttl, timeout=timeout)
 
+    def as_key_value(self) -> KeyValue:
+        """Return this cache as a key-value store (py-key-value's `AsyncKeyValue`).
+
+        FastMCP takes it as `session_state_store`, and its caching middleware as `cache_storage`. What it holds
+        stands in namespaces `kv:<collection>`, and no client can read it. A cache with declared namespaces must
+        declare `kv:*`.
+        """
+        return KeyValue(self)
+
+    def export(
+        self,
+        target: str | PathLike[str] | SupportsWrite,
+        *,
+        namespace: str | None = None,
+        skip_unportable: bool = False,
+        progress: Progress | None = None,
+    ) -> Exported:
+        """Write this cache's live entries as JSON Lines, with policies, TTLs, keys and metadata.
+
+        The file holds every value in plain text, whoever may read it and however the store keeps it. A new file is
+        readable by its owner only. It blocks; memory holds one entry at a time.
+
+        Args:
+            target: A path, or a stream for bytes.
+            namespace: Only entries of exactly this namespace. None = all.
+            skip_unportable: Leave out entries whose value another process could not read, instead of raising.
+            progress: Called with the entries that are done, and how many there are.
+
+        Raises:
+            CodecError: If a value cannot be written.
+            BackendIOError: If the file cannot be written; what a stream raises comes out as it is.
+        """
+        return Exported(
+            *self._core.export(
+                target, namespace=namespace, skip_unportable=skip_unportable, progress=progress
+            )
+        )
+
+    def import_(
+        self,
+        source: str | PathLike[str] | SupportsRead,
+        *,
+        overwrite: bool = False,
+        rename_namespaces: Mapping[str, str] | None = None,
+        dry_run: bool = False,
+        progress: Progress | None = None,
+    ) -> Imported:
+        """Read the entries of an export into this cache, which must have the name of the exported one.
+
+        References, policies, TTLs, keys and metadata stay. Expired entries are left out. Each line is checked
+        before it is stored; those before a bad one stay stored (`dry_run=True` checks all of them first).
+
+        Args:
+            source: A path, or a stream of bytes.
+            overwrite: Whether an entry whose reference or key is there already is replaced, or left as it is.
+            rename_namespaces: Other names for namespaces.
+            dry_run: Check and count, but store nothing.
+            progress: Called with the entries that are done, and how many there are if that is known.
+
+        Raises:
+            CodecError: For a line that is none of an export, with its number; and for a file that was cut off.
+            ValueError: If the export is of a cache of another name.
+        """
+        renamed = list((rename_namespaces or {}).items())
+        return Imported(
+            *self._core.import_(
+                source, overwrite=overwrite, rename_namespaces=renamed, dry_run=dry_run, progress=progress
+            )
+        )
+
     def get_task_status(self, ref_id: str) -> TaskInfo | None:
         """Return the state of a background task, for the server itself; None if it is not known."""
         return None if self._tasks is None else self._tasks.status(ref_id)
@@ -714,17 +790,15 @@ def _stored_as(
 
 
 def _make_backend(backend: Any, max_size: int | None) -> CacheBackend:
+    if max_size is not None and max_size < 1:
+        raise ValueError(f"max_size must be 1 entry or more, or None for no limit (max_size: {max_size})")
     if backend is None or backend == "memory":
         return MemoryBackend(max_size)
     if isinstance(backend, str):
-        raise TypeError(
-            f"backend must be 'memory' or an object with the methods of CacheBackend, not {backend!r}"
-        )
+        return open_backend(backend, max_size)
     _check_part("backend", backend, *_BACKEND_METHODS)
-    if max_size is not None and max_size < 1:
-        raise ValueError(f"max_size must be 1 entry or more, or None for no limit (max_size: {max_size})")
-    if max_size is not None and isinstance(backend, MemoryBackend):
-        backend._store.set_max_size(max_size)
+    if max_size is not None and callable(limit := getattr(backend, "_limit", None)):
+        limit(max_size)
     return backend
 
 

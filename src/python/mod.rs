@@ -3,7 +3,6 @@
 mod access;
 mod arguments;
 mod awaitable;
-mod backend;
 mod cache;
 mod clock;
 mod contains_refs;
@@ -18,6 +17,7 @@ mod portable;
 mod preview;
 mod resolve;
 mod snapshot;
+mod store;
 mod walk;
 
 /// Native core of the Python package `mcp_refcache`.
@@ -37,8 +37,6 @@ mod _core {
     #[pymodule_export]
     use super::awaitable::Awaitable;
     #[pymodule_export]
-    use super::backend::MemoryStore;
-    #[pymodule_export]
     use super::cache::{Cache, Found};
     #[pymodule_export]
     use super::contains_refs::contains_refs;
@@ -52,4 +50,8 @@ mod _core {
     use super::preview::generate;
     #[pymodule_export]
     use super::resolve::{is_ref_id, resolve_refs};
+    #[pymodule_export]
+    use super::store::{
+        Completion, KeyValueStore, MemoryStore, RedisStore, SealedStore, SqliteStore, Store,
+    };
 }

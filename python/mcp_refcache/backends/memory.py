@@ -6,12 +6,13 @@ from collections.abc import Iterator, MutableMapping
 from typing import Any
 
 from mcp_refcache import _core
+from mcp_refcache.backends._native import NativeBackend
 from mcp_refcache.backends.base import CacheEntry
 
 __all__ = ["MemoryBackend"]
 
 
-class MemoryBackend:
+class MemoryBackend(NativeBackend):
     """A native, thread-safe store in memory; values are snapshots, not the caller's objects.
 
     Expired entries are removed within about a second, by the clock `time.time`.
@@ -24,35 +25,14 @@ class MemoryBackend:
         ValueError: If `max_size` is below 1.
     """
 
+    _store: _core.MemoryStore
+
     def __init__(self, max_size: int | None = None) -> None:
-        self._store = _core.MemoryStore(max_size)
-        # the core goes around these six methods only where nobody has overridden one
-        if type(self) is MemoryBackend:
-            self._native_store = self._store
+        self._use(_core.MemoryStore(max_size), MemoryBackend)
 
-    def get(self, key: str) -> CacheEntry | None:
-        """Return the live entry with this key, with a fresh copy of its value, or None."""
-        return self._store.get(key)
-
-    def set(self, key: str, entry: CacheEntry) -> None:
-        """Store a snapshot of an entry; one with the same key is replaced."""
-        self._store.set(key, entry)
-
-    def delete(self, key: str) -> bool:
-        """Remove an entry; tell whether it was there."""
-        return self._store.delete(key)
-
-    def exists(self, key: str) -> bool:
-        """Tell whether a live entry has this key."""
-        return self._store.exists(key)
-
-    def clear(self, namespace: str | None = None) -> int:
-        """Remove the entries of exactly this namespace, or all; return how many."""
-        return self._store.clear(namespace)
-
-    def keys(self, namespace: str | None = None) -> list[str]:
-        """Return the keys of the live entries of exactly this namespace, or of all, in insertion order."""
-        return self._store.keys(namespace)
+    def _limit(self, max_entries: int) -> None:
+        """Keep at most so many entries; for a cache that is given a limit and this backend."""
+        self._store.set_max_size(max_entries)
 
     @property
     def _storage(self) -> MutableMapping[str, CacheEntry]:

@@ -44,7 +44,7 @@ pub(super) fn record(seals: &Seals, id: &str, entry: &Entry) -> Result<Record> {
     };
     head.plain = table.is_none();
     head.body_len = body.len() as u64;
-    if body.len() > SMALL {
+    if text.len() > SMALL {
         let mut side = Side::of(&document).with_views(entry, &document)?;
         side.sealed = table.map(|table| SealedParts {
             table,

@@ -68,9 +68,18 @@ impl Stored {
 
     /// The entry of a record. One without its body needs an index, which entries of the original lack:
     /// those are read whole.
-    async fn entry(&self, id: &str, record: Record, now: Timestamp) -> Result<Option<Arc<Entry>>> {
+    async fn entry(
+        &self,
+        id: &str,
+        mut record: Record,
+        now: Timestamp,
+        want: Want,
+    ) -> Result<Option<Arc<Entry>>> {
         let decoder = self.decoder(id);
         let side = decoder.side(&record.head)?;
+        if side.is_some() && want == Want::Head {
+            record.body = None; // what is shown is not worth opening all of it
+        }
         let record = match record.body.is_some() || side.is_some() {
             true => Some(record),
             false => self.store.read(id, now, Want::Value).await?,
@@ -142,7 +151,7 @@ impl Backend for Stored {
 
     async fn get(&self, id: &str, now: Timestamp, want: Want) -> Result<Option<Arc<Entry>>> {
         match self.store.read(id, now, want).await? {
-            Some(record) => self.entry(id, record, now).await,
+            Some(record) => self.entry(id, record, now, want).await,
             None => Ok(None),
         }
     }
@@ -212,7 +221,7 @@ impl Backend for Stored {
         let Some((id, record)) = self.store.find(name, now, want).await? else {
             return Ok(None);
         };
-        let entry = self.entry(&id, record, now).await?;
+        let entry = self.entry(&id, record, now, want).await?;
         Ok(entry.map(|entry| (id, entry)))
     }
 

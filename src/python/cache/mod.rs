@@ -4,6 +4,7 @@ mod found;
 mod generator;
 mod parts;
 mod reply;
+mod transfer;
 
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use pyo3::{PyTraverseError, PyVisit};
 pub(super) use self::found::Found;
 use self::generator::{ForeignGenerator, Generation};
 use self::parts::{Parts, config, default_ttl, rule, store};
+use self::transfer::Place;
 use super::access::{PyActor, PyPolicy, checker_from_python};
 use super::arguments::{self, number, optional_text, readable, shown, text};
 use super::awaitable::{self, Mode};
@@ -541,6 +543,66 @@ impl Cache {
             Ttl::Seconds(seconds) => checked_ttl("ttl", Some(seconds)).map(drop).map_err(to_py),
             Ttl::Default | Ttl::Never => Ok(()),
         }
+    }
+
+    /// The value of an entry that was found, for the server itself.
+    #[pyo3(signature = (found, *, wait = true))]
+    fn value<'py>(
+        &self,
+        py: Python<'py>,
+        found: &Bound<'py, Found>,
+        wait: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let entry = Arc::clone(&found.get().entry);
+        self.run(py, wait, async move {
+            entry.value.load().await.map_err(to_py)?;
+            Python::attach(|py| snapshot::fresh(py, &entry.value).map(Bound::unbind))
+        })
+    }
+
+    /// Writes the live entries to a path or stream; how many were written and left out, and the bytes.
+    #[pyo3(signature = (target, *, namespace = None, skip_unportable = false, progress = None))]
+    fn export(
+        &self,
+        py: Python<'_>,
+        target: &Bound<'_, PyAny>,
+        namespace: Option<&str>,
+        skip_unportable: bool,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<(usize, usize, u64)> {
+        let (core, place) = (self.core(), Place::of(target, "write")?);
+        let exported = py.detach(|| {
+            transfer::export(&core, &place, namespace, skip_unportable, progress.as_ref())
+        });
+        let done = exported.map_err(to_py)?;
+        Ok((done.entries, done.skipped, done.bytes))
+    }
+
+    /// Reads entries from a path or stream; how many were stored, left out and had expired, and the bytes.
+    #[pyo3(signature = (source, *, overwrite = false, rename_namespaces = Vec::new(), dry_run = false, progress = None))]
+    fn import_(
+        &self,
+        py: Python<'_>,
+        source: &Bound<'_, PyAny>,
+        overwrite: bool,
+        rename_namespaces: Vec<(String, String)>,
+        dry_run: bool,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<(usize, usize, usize, u64)> {
+        let (core, place) = (self.core(), Place::of(source, "read")?);
+        let imported = py.detach(|| {
+            let progress = progress.as_ref();
+            transfer::import(
+                &core,
+                &place,
+                overwrite,
+                &rename_namespaces,
+                dry_run,
+                progress,
+            )
+        });
+        let done = imported.map_err(to_py)?;
+        Ok((done.entries, done.skipped, done.expired, done.bytes))
     }
 
     /// What a tool answers in place of its result.

@@ -8,9 +8,9 @@ use pyo3::{PyTraverseError, PyVisit};
 
 use super::super::access::PyPolicy;
 use super::super::arguments;
-use super::super::backend::{MemoryStore, PyBackend};
 use super::super::error::to_py;
 use super::super::hook::Hook;
+use super::super::store::{PyBackend, Store};
 use crate::backend::{Backend, KeyIndexed};
 use crate::cache::{NamespaceRule, PreviewConfig, Ttl};
 use crate::preview::PreviewStrategy;
@@ -66,9 +66,9 @@ pub(super) fn store(
     let native = backend.getattr(intern!(backend.py(), "_native_store")).ok();
     match native
         .as_ref()
-        .and_then(|native| native.cast::<MemoryStore>().ok())
+        .and_then(|native| native.cast::<Store>().ok())
     {
-        Some(native) => (Arc::new(native.get().backend.clone()), None),
+        Some(native) => (Arc::clone(&native.get().backend), None),
         None => {
             let hook = Hook::new(backend);
             let store = PyBackend(hook.clone());
