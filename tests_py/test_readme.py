@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from redis_server import running_redis
 
 README = Path(__file__).parent.parent / "README.md"
