@@ -113,7 +113,7 @@ def test_what_the_image_copies_is_there_and_not_ignored() -> None:
 
 @asynccontextmanager
 async def served(service: dict, redis: RedisServer):
-    """Start a service as Compose would, at a port that is free; the address."""
+    """Start a service as Compose would, at a port that is free; the port."""
     port = free_port()
     script, *arguments, _ = service["command"]
     arguments = ["127.0.0.1" if argument == "0.0.0.0" else argument for argument in arguments]
@@ -129,15 +129,17 @@ async def served(service: dict, redis: RedisServer):
             if await asyncio.to_thread(health, port) == 200:
                 break
             await asyncio.sleep(0.1)
-        yield f"http://127.0.0.1:{port}"
+        yield port
     finally:
         process.terminate()
         await process.wait()
 
 
-def health(port: int) -> int:
+def health(port: int, host: str = "localhost") -> int:
+    """What the server answers to who calls it by this name; 0 = nothing."""
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/health", headers={"Host": host})
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health") as answer:
+        with urllib.request.urlopen(request) as answer:
             return answer.status
     except urllib.error.HTTPError as error:
         with error:
@@ -152,12 +154,13 @@ async def test_the_two_services_share_a_reference_over_sse(redis) -> None:
     async with (
         served(services["redis-calculator"], redis) as calculator,
         served(services["redis-data-analysis"], redis) as analysis,
-        client(f"{calculator}/sse") as one,
-        client(f"{analysis}/sse") as two,
+        client(f"http://localhost:{calculator}/sse") as one,
+        client(f"http://localhost:{analysis}/sse") as two,
     ):
         primes = (await one.call_tool("generate_primes", {"count": 500})).structured_content
         assert not primes["is_complete"]
         found = (await two.call_tool("analyze_data", {"data": primes["ref_id"]})).structured_content
+        assert await asyncio.to_thread(health, calculator, host="evil.example") == 421
         assert found["value"]["count"] == 500
         assert found["value"]["max"] == 3571
 
@@ -166,8 +169,7 @@ async def test_a_service_without_its_store_is_not_healthy(tmp_path) -> None:
     service = compose(settings())["services"]["redis-calculator"]
     with ExitStack() as store:
         redis = store.enter_context(running_redis(tmp_path, password=settings()["VALKEY_PASSWORD"]))
-        async with served(service, redis) as address:
-            port = int(address.rpartition(":")[2])
+        async with served(service, redis) as port:
             assert await asyncio.to_thread(health, port) == 200
             store.close()
             assert await asyncio.to_thread(health, port) == 503
