@@ -89,7 +89,7 @@ async fn records<S: RecordStore>(make: impl Fn() -> S) {
 async fn in_memory() {
     contract::all(&MemoryBackend::new()).await;
     let shared: Arc<dyn Backend> = Arc::new(MemoryBackend::new());
-    contract::all(&shared).await;
+    contract::all(&*shared).await;
 }
 
 #[tokio::test]
