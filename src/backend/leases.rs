@@ -8,7 +8,10 @@ use parking_lot::Mutex;
 use super::Fence;
 use crate::clock::Timestamp;
 
-/// Ended leases are swept when so many are known, and then at twice what is left.
+/// Seconds that an ended lease is remembered, so that the fence of a late holder is recognised.
+const REMEMBERED: f64 = 60.0;
+
+/// Leases that ended longer ago are swept when so many are known, and then at twice what is left.
 const SWEPT_AT: usize = 1024;
 
 /// Leases by name.
@@ -37,7 +40,7 @@ impl Leases {
             return None;
         }
         if table.held.len() >= table.sweep_at.max(SWEPT_AT) {
-            table.held.retain(|_, held| held.until > now);
+            table.held.retain(|_, held| held.until + REMEMBERED > now);
             table.sweep_at = 2 * table.held.len();
         }
         table.last += 1;
@@ -60,15 +63,7 @@ impl Leases {
 
     /// Gives a lease back, if this token still holds it.
     pub(super) fn release(&self, lease: &str, token: u64, now: Timestamp) -> bool {
-        let mut table = self.0.lock();
-        match table.held.get(lease) {
-            Some(held) if held.token == token => {
-                let in_time = held.until > now;
-                table.held.remove(lease);
-                in_time
-            }
-            _ => false,
-        }
+        self.renew(lease, token, 0.0, now)
     }
 
     /// Whether nobody has taken the lease over since the token was given.
@@ -107,7 +102,7 @@ mod tests {
     fn ended_leases_are_forgotten() {
         let leases = Leases::default();
         for number in 0..10_000 {
-            leases.acquire(&number.to_string(), 1.0, f64::from(number) * 2.0);
+            leases.acquire(&number.to_string(), 1.0, f64::from(number));
         }
         assert!(leases.0.lock().held.len() <= SWEPT_AT);
     }

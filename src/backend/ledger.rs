@@ -18,6 +18,7 @@ fn sortable(moment: Timestamp) -> u64 {
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     next: u64,
+    bytes: u64,
     all: BTreeMap<u64, Arc<str>>,
     namespaces: FxHashMap<Arc<str>, BTreeMap<u64, Arc<str>>>,
     ends: BTreeSet<(u64, u64)>,
@@ -81,6 +82,16 @@ impl Ledger {
     /// Number of entries.
     pub(super) fn len(&self) -> usize {
         self.all.len()
+    }
+
+    /// Bytes of all entries.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Notes how many bytes an entry has, instead of what was noted before.
+    pub(super) fn weighs(&mut self, before: u64, now: u64) {
+        self.bytes = self.bytes - before + now;
     }
 
     /// Notes when an entry ends, instead of what was noted before.

@@ -16,13 +16,13 @@ use super::sweeper::{Sweep, Sweeper};
 use super::{Backend, Capabilities, PutOptions, Scope, Want};
 use crate::clock::{Clock, SystemClock, Timestamp};
 use crate::entry::Entry;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::reference::KeyName;
 
 /// Enough that two readers rarely meet, few enough that an empty store is small.
 const SHARDS: usize = 16;
 
-/// Entries in the memory of this process, with an optional limit on their number.
+/// Entries in the memory of this process, with optional limits on their number and size.
 ///
 /// Expired entries are removed by a thread of the backend within about a second (by its clock);
 /// beyond the limit expired entries go first, then the one that was used longest ago. Clones share
@@ -47,6 +47,8 @@ struct Store {
     ledger: Mutex<Ledger>,
     /// 0 = no limit
     limit: AtomicUsize,
+    /// 0 = no limit
+    max_bytes: AtomicU64,
     ticks: AtomicU64,
     clock: Arc<dyn Clock>,
     sweeper: Sweeper,
@@ -55,6 +57,7 @@ struct Store {
 struct Slot {
     entry: Arc<Entry>,
     order: u64,
+    bytes: u64,
     used: AtomicU64,
     name: Option<KeyName>,
 }
@@ -88,6 +91,7 @@ impl MemoryBackend {
             leases: Leases::default(),
             ledger: Mutex::default(),
             limit: AtomicUsize::new(limit.unwrap_or(0)),
+            max_bytes: AtomicU64::new(0),
             ticks: AtomicU64::new(0),
             clock,
             sweeper: Sweeper::default(),
@@ -118,6 +122,45 @@ impl MemoryBackend {
             .limit
             .store(checked(limit)?.unwrap_or(0), Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Bytes of the JSON texts of all values; one that has no such text counts nothing.
+    pub fn bytes(&self) -> u64 {
+        self.0.ledger.lock().bytes()
+    }
+
+    /// The limit on [`bytes`](Self::bytes).
+    pub fn max_bytes(&self) -> Option<u64> {
+        Some(self.0.max_bytes.load(Ordering::Relaxed)).filter(|most| *most > 0)
+    }
+
+    /// Sets the limit on [`bytes`](Self::bytes); what is beyond it goes with the next write. A value that alone
+    /// is larger is an error when it is put, as it would only drive out all others.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] if the limit is 0.
+    pub fn set_max_bytes(&self, most: Option<u64>) -> Result<()> {
+        if most == Some(0) {
+            let message = "max_bytes must be 1 or more, or None for no limit";
+            return Err(Error::invalid(message).with("max_bytes", 0));
+        }
+        let most = most.unwrap_or(0);
+        self.0.max_bytes.store(most, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// A value that alone is more than the limit would only drive out all others.
+    fn check_size(&self, bytes: u64) -> Result<()> {
+        match self.max_bytes() {
+            Some(most) if bytes > most => {
+                let message =
+                    "the value is larger than all that the store may hold; raise max_bytes";
+                Err(Error::new(ErrorKind::Backend, message)
+                    .with("max_bytes", most)
+                    .with("bytes", bytes))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// All ids, in the order they were first written.
@@ -190,6 +233,7 @@ impl Store {
     fn put(&self, id: &str, entry: Arc<Entry>, options: PutOptions<'_>) -> Vec<Arc<Entry>> {
         let id: Arc<str> = id.into();
         let now = entry.created_at;
+        let bytes = bytes_of(&entry);
         let name = options.name.filter(|_| self.leases.admits(options.fence));
         let mut displaced = Vec::new();
         let mut ledger = self.ledger.lock();
@@ -199,6 +243,8 @@ impl Store {
             Some(slot) => {
                 ledger.moved(slot.order, &id, &slot.entry.namespace, &entry.namespace);
                 ledger.ends_at(slot.order, slot.entry.expires_at, entry.expires_at);
+                ledger.weighs(slot.bytes, bytes);
+                slot.bytes = bytes;
                 slot.used.store(tick, Ordering::Relaxed);
                 if let Some(name) = name {
                     slot.name = Some(name.clone());
@@ -209,9 +255,11 @@ impl Store {
                 let order = ledger.enter(&id, &entry.namespace);
                 ledger.ends_at(order, None, entry.expires_at);
                 ledger.used(order, tick);
+                ledger.weighs(0, bytes);
                 let slot = Slot {
                     entry,
                     order,
+                    bytes,
                     used: AtomicU64::new(tick),
                     name: name.cloned(),
                 };
@@ -219,32 +267,34 @@ impl Store {
             }
         }
         drop(shard);
-        if let Some(former) = name.and_then(|name| self.names.point(name, &id))
-            && let Some(moment) = options.retire_at
-        {
-            displaced.extend(self.retire(&mut ledger, &former, moment));
+        if let Some(former) = name.and_then(|name| self.names.point(name, &id)) {
+            displaced.extend(self.retire(&mut ledger, &former, options.retire_at));
         }
         self.evict(&mut ledger, now, &mut displaced);
         displaced
     }
 
-    fn retire(&self, ledger: &mut Ledger, id: &str, moment: Timestamp) -> Option<Arc<Entry>> {
+    /// Takes an entry its name and, if there is a moment, what is beyond that of its life.
+    fn retire(
+        &self,
+        ledger: &mut Ledger,
+        id: &str,
+        moment: Option<Timestamp>,
+    ) -> Option<Arc<Entry>> {
         let mut shard = self.shard(id).write();
-        let slot = shard
-            .get_mut(id)
-            .filter(|slot| slot.entry.expires_at.is_none_or(|end| end > moment))?;
-        ledger.ends_at(slot.order, slot.entry.expires_at, Some(moment));
+        let slot = shard.get_mut(id)?;
         slot.name = None;
+        let moment =
+            moment.filter(|moment| slot.entry.expires_at.is_none_or(|end| end > *moment))?;
+        ledger.ends_at(slot.order, slot.entry.expires_at, Some(moment));
         let retired = Arc::new(slot.entry.expiring_at(moment));
         Some(std::mem::replace(&mut slot.entry, retired))
     }
 
     fn evict(&self, ledger: &mut Ledger, now: Timestamp, displaced: &mut Vec<Arc<Entry>>) {
-        let limit = match self.limit.load(Ordering::Relaxed) {
-            0 => return,
-            limit => limit,
-        };
-        while ledger.len() > limit {
+        let limit = self.limit.load(Ordering::Relaxed);
+        let most = self.max_bytes.load(Ordering::Relaxed);
+        while (limit > 0 && ledger.len() > limit) || (most > 0 && ledger.bytes() > most) {
             let expired = ledger.first_to_end().filter(|id| {
                 self.shard(id)
                     .read()
@@ -266,6 +316,7 @@ impl Store {
 
     fn remove(&self, ledger: &mut Ledger, id: &str) -> Option<Arc<Entry>> {
         let slot = self.shard(id).write().remove(id)?;
+        ledger.weighs(slot.bytes, 0);
         ledger.strike(slot.order, &slot.entry.namespace, slot.entry.expires_at);
         if let Some(name) = &slot.name {
             self.names.forget(name, id);
@@ -292,6 +343,11 @@ impl Store {
     }
 }
 
+/// What an entry counts for the limit on bytes.
+fn bytes_of(entry: &Entry) -> u64 {
+    entry.value.total_size().unwrap_or(0) as u64
+}
+
 impl Sweep for Store {
     fn sweep(&self) {
         self.clock.at_now(&mut |now| drop(self.purge(now)));
@@ -309,6 +365,7 @@ impl Backend for MemoryBackend {
     }
 
     async fn put(&self, id: &str, entry: Arc<Entry>, options: PutOptions<'_>) -> Result<()> {
+        self.check_size(bytes_of(&entry))?;
         if entry.expires_at.is_some() || options.retire_at.is_some() {
             self.0.sweeper.watch(&self.0);
         }

@@ -1,6 +1,8 @@
 //! Where entries are kept: the promise every store makes, and the stores.
 
 pub mod blobs;
+#[cfg(feature = "contract-tests")]
+pub mod contract;
 mod entries;
 mod indexed;
 mod leases;
@@ -101,7 +103,8 @@ pub struct Capabilities {
 /// in; an entry that is expired by then is as good as absent and may be removed. Errors are of a kind
 /// that [`is_backend`](crate::ErrorKind::is_backend), never a missing entry.
 ///
-/// What is promised here is tested by the functions of `contract` (feature `contract-tests`), which run for any store.
+/// What is promised here is tested by the functions of `contract` (feature `contract-tests`), which run
+/// for any store.
 #[async_trait]
 pub trait Backend: Send + Sync + 'static {
     /// What this store can do.

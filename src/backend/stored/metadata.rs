@@ -117,6 +117,9 @@ pub(super) fn read(text: &str) -> Result<(Details, Reserved)> {
             }
             "total_items" => details.total_items = document.deserialize_at(item.value).ok(),
             "total_size" => details.total_size = document.deserialize_at(item.value).ok(),
+            "async_completed" => {
+                details.promised = document.deserialize_at(item.value).unwrap_or_default();
+            }
             RESERVED => reserved = document.deserialize_at(item.value).unwrap_or_default(),
             _ => {}
         }
