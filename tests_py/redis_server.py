@@ -39,9 +39,9 @@ class RedisServer:
 
     def start(self) -> None:
         """Start it, also again after `kill`; what it held is gone."""
+        options = ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", *self._arguments]
         self._process = subprocess.Popen(
-            ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-            + list(self._arguments),
+            ["redis-server", "--port", str(self.port), *options],
             cwd=self._folder,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
