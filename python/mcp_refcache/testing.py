@@ -22,7 +22,7 @@ import asyncio
 import math
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta, timezone
@@ -30,7 +30,8 @@ from datetime import time as time_of_day
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import PurePosixPath
-from typing import Any, Final
+from typing import Any, Final, cast
+from unittest import SkipTest
 from unittest.mock import patch
 from uuid import UUID
 
@@ -60,7 +61,7 @@ JSON_VALUES: Final[Mapping[str, Any]] = {
 ANY_VALUES: Final[Mapping[str, Any]] = {
     **JSON_VALUES,
     "tuples": [(), (1, (2,)), {"a": (1,)}],
-    "keys": {1: "int", 1.5: "float", None: "none", False: "bool", (1, "a"): "tuple", "1": "str"},
+    "keys": {1: "int", 1.5: "float", None: "none", False: "bool", "1": "str"},
     "sets": [{1, 2}, frozenset({"a"}), set()],
     "bytes": [b"\x00\xff", bytearray(b"abc")],
     "moments": [
@@ -79,7 +80,7 @@ _KEYS: Final = (
     "a",
     "c:0123456789abcdef",
     "A",
-    *"a b,a/b,../a,a%,a*,a?,a'b,a\"b,é😀,a\nb".split(","),
+    *["a b", "a/b", "../a", "a%", "a*", "a?", "a'b", 'a"b', "é😀", "a\nb"],
     "x" * 500,
 )
 
@@ -328,6 +329,7 @@ class BackendContract:
         assert again.keys() == ["a"]
 
     def test_values_and_policies_of_a_cache_are_there_after_a_restart(self, backend: CacheBackend) -> None:
+        self._reopened(backend)
         cache = RefCache("contract", backend)
         refs = {name: cache.set(name, value).ref_id for name, value in self.values.items()}
         secret = cache.set("secret", 1, policy=POLICY_EXECUTE_ONLY).ref_id
@@ -338,7 +340,7 @@ class BackendContract:
 
     def test_calls_and_keys_are_found_after_a_restart(self, backend: CacheBackend) -> None:
         if not self.finds_calls:
-            _skip("this backend does not keep which call an entry is the result of")
+            raise SkipTest("this backend does not keep which call an entry is the result of")
         calls: list[int] = []
         cache = RefCache("contract", backend)
         cache.set("key", "kept", namespace="user:a")
@@ -351,8 +353,7 @@ class BackendContract:
     def _reopened(self, backend: CacheBackend) -> CacheBackend:
         again = self.reopen(backend)
         if again is None:
-            _skip("this backend ends with its process")
-        assert again is not None
+            raise SkipTest("this backend ends with its process")
         return again
 
 
@@ -385,16 +386,13 @@ def _refused(call: Callable[[], Any]) -> None:
 
 def _described(value: Any) -> Any:
     """What a value is, types included; NaN is itself."""
+    kind: type[Any] = type(value)
     if isinstance(value, dict):
-        return type(value), [(_described(key), _described(item)) for key, item in value.items()]
+        items = cast("dict[Any, Any]", value).items()
+        return kind, [(_described(key), _described(item)) for key, item in items]
     if isinstance(value, list | tuple | deque):
-        return type(value), getattr(value, "maxlen", None), [_described(item) for item in value]
+        inner = cast("Iterable[Any]", value)
+        return kind, getattr(inner, "maxlen", None), [_described(item) for item in inner]
     if isinstance(value, set | frozenset):
-        return type(value), sorted(map(repr, value))
-    return type(value), value if isinstance(value, int | str) else repr(value)
-
-
-def _skip(reason: str) -> None:
-    import pytest  # of those who run this; the package does not need it
-
-    pytest.skip(reason)
+        return kind, sorted(map(repr, cast("Iterable[Any]", value)))
+    return kind, value if isinstance(value, int | str) else repr(value)
