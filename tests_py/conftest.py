@@ -10,6 +10,8 @@ from redis_server import RedisServer, need_redis
 
 from mcp_refcache import PreviewConfig, RefCache
 
+pytest.register_assert_rewrite("mcp_refcache.testing")
+
 # how long an example takes says more about the machine than about the code
 hypothesis.settings.register_profile(
     "laws", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
