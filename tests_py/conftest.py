@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import hypothesis
 import pytest
+from redis_server import RedisServer, need_redis
 
 from mcp_refcache import PreviewConfig, RefCache
+
+pytest.register_assert_rewrite("mcp_refcache.testing")
 
 # how long an example takes says more about the machine than about the code
 hypothesis.settings.register_profile(
@@ -36,3 +41,26 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock(1_000_000.0)
     monkeypatch.setattr("time.time", clock)
     return clock
+
+
+@pytest.fixture(scope="session")
+def shared_redis() -> Iterator[RedisServer]:
+    """One server for all tests that do it no harm."""
+    need_redis()
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture
+def redis(shared_redis: RedisServer) -> RedisServer:
+    """The shared server, empty."""
+    shared_redis.say("FLUSHALL")
+    return shared_redis
+
+
+@pytest.fixture
+def own_redis() -> Iterator[RedisServer]:
+    """A server of this test alone, which may kill it."""
+    need_redis()
+    with RedisServer() as server:
+        yield server

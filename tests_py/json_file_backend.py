@@ -1,9 +1,13 @@
-"""A small backend over a JSON file: what somebody with a store of their own would write."""
+"""A small backend over a JSON file: what somebody with a store of their own would write.
+
+It is one process's; threads may share it.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -15,6 +19,7 @@ class JsonFileBackend:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        self._lock = threading.RLock()
 
     def get(self, key: str) -> CacheEntry | None:
         stored = self._live().get(key)
@@ -27,20 +32,23 @@ class JsonFileBackend:
 
     def set(self, key: str, entry: CacheEntry) -> None:
         fields = {**vars(entry), "policy": entry.policy.model_dump(mode="json")}
-        self._write({**self._live(), key: fields})
+        with self._lock:
+            self._write({**self._live(), key: fields})
 
     def delete(self, key: str) -> bool:
-        live = self._live()
-        was_there = live.pop(key, None) is not None
-        self._write(live)
+        with self._lock:
+            live = self._live()
+            was_there = live.pop(key, None) is not None
+            self._write(live)
         return was_there
 
     def exists(self, key: str) -> bool:
         return key in self._live()
 
     def clear(self, namespace: str | None = None) -> int:
-        gone = self.keys(namespace)
-        self._write({key: stored for key, stored in self._live().items() if key not in gone})
+        with self._lock:
+            gone = self.keys(namespace)
+            self._write({key: stored for key, stored in self._live().items() if key not in gone})
         return len(gone)
 
     def keys(self, namespace: str | None = None) -> list[str]:
@@ -57,7 +65,9 @@ class JsonFileBackend:
         }
 
     def _write(self, entries: dict[str, dict]) -> None:
-        self.path.write_text(json.dumps(entries, default=str))
+        new = self.path.with_suffix(".new")
+        new.write_text(json.dumps(entries, default=str))
+        new.replace(self.path)  # readers see the old file or the new one
 
 
 def from_environment() -> JsonFileBackend:

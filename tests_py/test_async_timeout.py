@@ -26,6 +26,7 @@ from mcp_refcache import (
     TaskStatus,
 )
 from mcp_refcache._expected import expected_schema
+from mcp_refcache._plan import Plan
 from mcp_refcache.backends import MemoryTaskBackend
 from mcp_refcache.fastmcp import register_cache_tools
 
@@ -492,19 +493,20 @@ class TestCancelling:
         assert cache.get(ref).status == TaskStatus.PROCESSING
         assert cache.cancel_task(ref, actor="user") is True
 
-    async def test_what_was_stored_while_it_was_cancelled_is_removed(self, cache, backend):
+    async def test_what_was_stored_while_it_was_cancelled_is_removed(self, cache, backend, monkeypatch):
         @cache.cached(async_timeout=0)
         def tool():
             time.sleep(0.02)
             return 1
 
-        store = cache._put
+        store = Plan.store
 
-        def cancelled_meanwhile(*args, **options):
-            backend.cancel(options["promised"])
-            return store(*args, **options)
+        def cancelled_meanwhile(self, request, result):
+            found = store(self, request, result)
+            backend.cancel(request.execution.ref_id)
+            return found
 
-        cache._put = cancelled_meanwhile
+        monkeypatch.setattr(Plan, "store", cancelled_meanwhile)
         ref = tool()["ref_id"]
         await until(lambda: not cache._active_tasks)
         assert not cache.exists(ref)

@@ -23,6 +23,8 @@ from mcp_refcache import (
     PreviewConfig,
     RefCache,
 )
+from mcp_refcache._plan import Plan
+from mcp_refcache.fastmcp import register_cache_tools
 
 HIDDEN = AccessPolicy(user_permissions=Permission.FULL, agent_permissions=Permission.NONE)
 
@@ -172,14 +174,16 @@ class TestAnswers:
     def test_an_entry_that_vanishes_between_two_looks_is_made_again(self, cache, monkeypatch):
         f = cache.cached(policy=POLICY_PUBLIC)(count())
         first = f()
-        answer = RefCache._answer
+        find = Plan.find
 
-        def vanish(self, ref_id, **options):
-            if ref_id == first["ref_id"]:
-                self.delete(ref_id, actor="user")
-            return answer(self, ref_id, **options)
+        def vanish(self, request):
+            found = find(self, request)
+            if found is not None and found.ref_id == first["ref_id"]:
+                cache.delete(found.ref_id, actor="user")
+            return found
 
-        monkeypatch.setattr(RefCache, "_answer", vanish)
+        monkeypatch.setattr(Plan, "find", vanish)
+        assert f()["value"] in (1, 2)
         assert f()["value"] == 2
 
     def test_a_deleted_result_is_made_again(self, cache):
@@ -201,31 +205,24 @@ class TestAnswers:
         assert first["preview"]
         assert f() == first
 
-    async def test_large_values_are_sized_off_the_loop(self, cache, monkeypatch):
-        threads = []
-        answer = RefCache._answer
-
-        def spy(self, *args, **kwargs):
-            threads.append(_in_loop())
-            return answer(self, *args, **kwargs)
-
-        monkeypatch.setattr(RefCache, "_answer", spy)
-
-        @cache.cached()
+    async def test_large_values_are_sized_off_the_loop(self):
+        @RefCache().cached()
         async def f(n):
             return ["word " * 20] * n
 
+        turns = []
+
+        async def take_turns():
+            while True:
+                turns.append(1)
+                await asyncio.sleep(0)
+
+        others = asyncio.create_task(take_turns())
         await f(1)
+        assert not turns
         await f(100_000)
-        assert threads == [True, False]
-
-
-def _in_loop():
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
+        assert turns
+        others.cancel()
 
 
 class TestRights:
@@ -795,6 +792,20 @@ class TestThroughAClient:
                 assert (await self.call(mcp, "tool", kind=kind))["ref_id"]
         if not is_async:
             assert tool("array")["value"].sum() == 3  # Python callers get the value itself
+
+    async def test_what_is_no_number_is_sent_as_text(self, cache, mcp):
+        register_cache_tools(mcp, cache)
+
+        @mcp.tool
+        @cache.cached()
+        def tool(n: int) -> list:
+            return [float("nan"), float("-inf"), 1.5] * n
+
+        assert (await self.call(mcp, "tool", n=1))["value"] == ["NaN", "-Infinity", 1.5]
+        large = await self.call(mcp, "tool", n=100)
+        assert "NaN" in large["preview"]
+        page = await self.call(mcp, "get_cached_result", ref_id=large["ref_id"], page=2, page_size=2)
+        assert page["preview"] == [1.5, "NaN"]
 
     async def test_a_tool_with_a_context(self, cache, mcp):
         from fastmcp import Context

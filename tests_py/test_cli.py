@@ -70,7 +70,7 @@ def run(capsys: pytest.CaptureFixture[str], url: str) -> Callable[..., tuple[int
 
 
 def ref_of(cache: RefCache, key: str, namespace: str = "public") -> str:
-    return cache._find(key, namespace) or ""
+    return cache._core.find(key, namespace).ref_id
 
 
 def test_ls_lists_the_newest_entries_first_as_a_table(cache: RefCache, run) -> None:

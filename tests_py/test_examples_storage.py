@@ -16,7 +16,7 @@ from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
-from redis_server import RedisServer, free_port, running_redis
+from redis_server import RedisServer, free_port, need_redis
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 SERVERS = EXAMPLES / "two_servers"
@@ -25,8 +25,9 @@ VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
 
 @pytest.fixture(scope="module")
-def redis(tmp_path_factory) -> Iterator[RedisServer]:
-    with running_redis(tmp_path_factory.mktemp("redis"), password=settings()["VALKEY_PASSWORD"]) as server:
+def redis() -> Iterator[RedisServer]:
+    need_redis()
+    with RedisServer(password=settings()["VALKEY_PASSWORD"]) as server:
         yield server
 
 
@@ -168,7 +169,7 @@ async def test_the_two_services_share_a_reference_over_sse(redis) -> None:
 async def test_a_service_without_its_store_is_not_healthy(tmp_path) -> None:
     service = compose(settings())["services"]["redis-calculator"]
     with ExitStack() as store:
-        redis = store.enter_context(running_redis(tmp_path, password=settings()["VALKEY_PASSWORD"]))
+        redis = store.enter_context(RedisServer(password=settings()["VALKEY_PASSWORD"]))
         async with served(service, redis) as port:
             assert await asyncio.to_thread(health, port) == 200
             store.close()

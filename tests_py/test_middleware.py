@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from mcp_refcache import (
     POLICY_EXECUTE_ONLY,
     AccessPolicy,
+    MemoryBackend,
     Permission,
     PreviewConfig,
     RefCache,
@@ -260,8 +261,12 @@ async def test_errors_pass(mcp):
     assert "no such thing" in said(result)
 
 
-async def test_a_failing_store_loses_nothing(cache, mcp, monkeypatch, caplog):
-    monkeypatch.setattr(cache, "_put", lambda *args, **options: 1 / 0)
+async def test_a_failing_store_loses_nothing(caplog):
+    class Full(MemoryBackend):
+        def set(self, key, entry):
+            raise OSError("no space left")
+
+    mcp = make_server(RefCache("c", Full(), preview_length=100))
     assert (await call(mcp, "rows", n=200)).structured_content == {"result": ROWS}
     assert "could not be stored" in caplog.text
 

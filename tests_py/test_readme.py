@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from redis_server import running_redis
+from redis_server import RedisServer, need_redis
 
 README = Path(__file__).parent.parent / "README.md"
 SECTION = re.compile(r"^## ", re.MULTILINE)
@@ -31,7 +31,8 @@ def stores(request, tmp_path, monkeypatch) -> Iterator[None]:
     if "RedisBackend" not in request.getfixturevalue("text"):
         yield
         return
-    with running_redis(tmp_path) as redis:
+    need_redis()
+    with RedisServer(password="s3cret") as redis:
         monkeypatch.setenv("REDIS_URL", redis.url)
         yield
 

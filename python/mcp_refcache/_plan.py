@@ -16,7 +16,7 @@ from mcp_refcache._identity import Identity
 from mcp_refcache._inputs import Inputs
 from mcp_refcache._keys import Arguments, identify
 from mcp_refcache._missing import Receiver, closed_policy, refusal
-from mcp_refcache._results import answer_without_store, as_json, is_protocol_result, is_unfinished
+from mcp_refcache._results import answer_without_store, as_sent, is_protocol_result, is_unfinished
 from mcp_refcache._signatures import hints_of, injected_names, name_of, owner_name, signature_of
 from mcp_refcache.context_integration import build_context_scoped_policy, expand_template
 from mcp_refcache.events import EventKind
@@ -441,8 +441,10 @@ class Plan:
 
 def _sendable(answer: dict[str, Any], request: Request) -> dict[str, Any]:
     # Python callers get the value itself, clients what JSON can say of it
-    if request.caller.in_context and "value" in answer:
-        answer["value"] = as_json(answer["value"])
+    if request.caller.in_context:
+        for part in ("value", "preview"):
+            if part in answer:
+                answer[part] = as_sent(answer[part])
     return answer
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 #: Packages whose objects are answers of the protocol already (`ToolResult`, content blocks, questions).
 _PROTOCOL_PACKAGES: Final = frozenset({"fastmcp", "mcp", "mcp_types"})
+_NO_NUMBERS: Final = (b"NaN", b"Infinity")
 _ITERATOR_MODULES: Final = frozenset({"builtins", "itertools"})
 
 
@@ -36,15 +37,28 @@ async def amaterialise(result: Any) -> Any:
 
 
 def as_json(value: Any) -> Any:
-    """Return what a client can be sent of a value: itself, or what its JSON text says."""
-    if _is_sendable(value):
+    """Return what JSON can say of a value: itself, or what its JSON text says."""
+    return value if _serialized(value) is not None else _said(value)
+
+
+def as_sent(value: Any) -> Any:
+    """Return what a client can be sent of a value: what JSON can say of it, and `"NaN"` for what is no number.
+
+    JSON has no word for NaN and the infinities, and newer versions of FastMCP refuse to send them.
+    """
+    text = _serialized(value)
+    if text is not None and not any(word in text for word in _NO_NUMBERS):
         return value
+    return _said(value, parse_constant=str)
+
+
+def _said(value: Any, **options: Any) -> Any:
     try:
         text = _core.json_text(value)
-        said = json.loads(text)
+        said = json.loads(text, **options)
     except Exception:  # no JSON text at all, or user code behind `str`
         return f"<{type(value).__name__}>"
-    return said if _is_sendable(said) else text
+    return text if _serialized(said) is None else said
 
 
 def is_protocol_result(result: Any) -> bool:
@@ -118,12 +132,11 @@ def answer_without_store(
     }
 
 
-def _is_sendable(value: Any) -> bool:
+def _serialized(value: Any) -> bytes | None:
     try:
-        to_json(value)
+        return to_json(value)
     except Exception:  # an array, an object, a lone surrogate: whatever the serializer stumbles over
-        return False
-    return True
+        return None
 
 
 def _is_protocol_type(kind: type) -> bool:

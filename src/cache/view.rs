@@ -65,8 +65,7 @@ impl RefCache {
     /// does not fail the call.
     async fn keep_view(&self, id: &str, entry: &Entry, options: &GetOptions<'_>) {
         let usual = options.page.is_none() && options.max_size.is_none();
-        let keeps = self.parts.backend.capabilities().persistent;
-        if usual && keeps && self.remembered_view(entry, options).is_some() {
+        if usual && self.remembered_view(entry, options).is_some() {
             let _ = self.parts.backend.remember(id, entry).await;
         }
     }

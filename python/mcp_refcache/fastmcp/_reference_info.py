@@ -5,7 +5,7 @@ from datetime import datetime, timezone
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from mcp_refcache._results import as_json
+from mcp_refcache._results import as_sent
 from mcp_refcache.backends.memory import MemoryBackend
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def format_reference_info(ref_id: str, entry: "CacheEntry", include_preview: boo
     if isinstance(value, (list, dict, str, bytes)):
         info["value_size"] = len(cast("Any", value))
     if include_preview:
-        info["preview"] = as_json(_beginning(value))
+        info["preview"] = as_sent(_beginning(value))
     return info
 
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from mcp_refcache import _compat, _core
 from mcp_refcache._caller import aread_caller
 from mcp_refcache._made import expires_in, not_found, own_results
-from mcp_refcache._results import as_json
+from mcp_refcache._results import as_sent
 from mcp_refcache.models import AsyncResponseFormat, CacheResponse, SizeMode, TaskStatus
 
 if TYPE_CHECKING:
@@ -219,6 +219,7 @@ def _read(
 ) -> dict[str, Any]:
     response = CacheResponse(**cache._core.get(ref_id, actor=reader, **options))
     answer = response.model_dump()
+    answer["preview"] = as_sent(answer["preview"])
     answer["preview_strategy"] = response.preview_strategy.value
     if response.page is None:
         answer["has_more"] = response.preview_size != response.original_size
@@ -233,7 +234,7 @@ def _read_full(
 ) -> dict[str, Any]:
     preview = _read(cache, ref_id, reader, {**options, "page": None, "page_size": None}, limit)
     if (preview["original_size"] or 0) <= limit:
-        value = as_json(cache._core.resolve(ref_id, actor=reader))
+        value = as_sent(cache._core.resolve(ref_id, actor=reader))
         return {"ref_id": ref_id, "value": value, "is_complete": True}
     message = (
         f"The value measures {preview['original_size']}, more than the {limit} that are given at once. Read "

@@ -181,17 +181,16 @@ class RefCacheMiddleware(Middleware):
     ) -> Any:
         """Call with values that the caller may not read; answer with a reference that it may not read either."""
         name = context.message.name
-        parts = None
+        reply = None
         with suppress(Exception):  # also what went wrong may repeat them
             result = await self._call(context, call_next, arguments)
             parts = split(result) if _compat.is_finished(result) else None
-        if parts is None:
+            if parts is not None:
+                answer = await self._answer(name, parts.value, caller, policy)
+                reply = join(answer, parts._replace(others=(), meta=None))
+        if reply is None:
             raise _compat.tool_error()(withheld(arguments))
-        ref_id = await asyncio.to_thread(self._store, name, parts.value, caller, policy)
-        answer = await asyncio.to_thread(self._cache._answer, ref_id, actor=caller.actor, producer=True)
-        if answer is None:
-            raise _compat.tool_error()(withheld(arguments))
-        return join(answer, parts._replace(others=(), meta=None))
+        return reply
 
     # -- large results --------------------------------------------------------------------------
 
@@ -201,13 +200,12 @@ class RefCacheMiddleware(Middleware):
         if parts is None or await self._is_small(parts.texts):
             return result
         try:
-            ref_id = await asyncio.to_thread(self._store, name, parts.value, caller)
-            answer = await asyncio.to_thread(self._cache._answer, ref_id, actor=caller.actor, producer=True)
+            answer = await self._answer(name, parts.value, caller)
         except Exception as error:
             # the whole result is better than none
             logger.warning("a result of %s could not be stored: %s", name, type(error).__name__)
             return result
-        return result if answer is None else join(answer, parts)
+        return join(answer, parts)
 
     async def _is_small(self, texts: Sequence[str]) -> bool:
         # no text has more tokens than bytes
@@ -222,7 +220,10 @@ class RefCacheMiddleware(Middleware):
             value = json.loads(text)  # measured as the structure it is, as the cache would
         return measurer.measure(value)
 
-    def _store(self, name: str, value: Any, caller: Caller, policy: AccessPolicy | None = None) -> str:
+    async def _answer(
+        self, name: str, value: Any, caller: Caller, policy: AccessPolicy | None = None
+    ) -> dict[str, Any]:
+        """Store a value for its caller; what that one gets instead."""
         cache = self._cache
         namespace, is_bound = cache.default_namespace, False
         for key, template in (("user_id", "user:{user_id}"), ("session_id", "session:{session_id}")):
@@ -233,7 +234,7 @@ class RefCacheMiddleware(Middleware):
                     namespace, is_bound = own, True
                     break
         limit = cache.preview_config.max_size
-        stored = cache._core.set(
+        stored = await cache._core.set(
             uuid.uuid4().hex,
             value,
             namespace=namespace,
@@ -243,10 +244,10 @@ class RefCacheMiddleware(Middleware):
             max_size=min(limit, self._limit) if self._counts_as_cache else limit,
             any=True,
             prepare=True,
+            wait=False,
         )
-        ref_id = stored.ref_id
-        cache._made.note(ref_id, name, namespace, policy or cache._policy_of(namespace), caller.actor)
-        return ref_id
+        cache._made.note(stored.ref_id, name, namespace, policy or cache._policy_of(namespace), caller.actor)
+        return await cache._core.answer(stored, actor=caller.actor, producer=True, wait=False)
 
 
 def _is_among(name: str, patterns: Iterable[str]) -> bool:
