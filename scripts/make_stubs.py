@@ -1,7 +1,7 @@
 """Write `python/mcp_refcache/_core.pyi` from the native module; with `--check`, tell whether it is up to date.
 
-PyO3 describes what it knows; two things it does not know are added here: the exception that is created at
-run time, and what the plain `dict`s hold.
+PyO3 describes what it knows; three things it does not know are added here: the exception that is created at
+run time, what the plain `dict`s hold, and which base no other base goes with.
 """
 
 from __future__ import annotations
@@ -44,6 +44,8 @@ def generated() -> str:
         text = re.sub(r"\bdict(?=[\],)])", "dict[str, str]", text)
         text = re.sub(r"^def __getattr__.*\n", "", text, flags=re.MULTILINE)  # all names are here
         text = text.replace("from _typeshed import Incomplete\n", "")
+        text = text.replace("\nclass Store:", "\n@disjoint_base\nclass Store:")
+        text = text.replace("\nVERSION:", "\nfrom typing_extensions import disjoint_base\n\nVERSION:", 1)
         names = re.findall(r"^(?:class|def) (\w+)|^(\w+): Final", text, re.MULTILINE)
         exported = sorted({*(name for pair in names for name in pair if name), "Unkeyable"})
         draft = Path(folder) / "_core.pyi"

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from os import PathLike
 from typing import Any, Final, final
 
+from typing_extensions import disjoint_base
+
 VERSION: Final[str]
 """
 The version of the crate.
@@ -423,6 +425,7 @@ class SqliteStore(Store):
         Number of entries and their bytes, expired ones that are not yet removed included.
         """
 
+@disjoint_base
 class Store:
     """
     A native store: entries by any string.

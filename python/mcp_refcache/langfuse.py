@@ -196,7 +196,7 @@ def _attributed(values: Mapping[str, str]) -> Any:
         from langfuse import propagate_attributes  # pyright: ignore[reportMissingImports, reportUnknownVariableType]
     except ImportError:  # a client of another make
         return ExitStack()
-    known = {
+    known: dict[str, Any] = {
         name: values[name]
         for name in ("user_id", "session_id")
         if values.get(name) and values[name] != DEFAULT_FALLBACKS[name]

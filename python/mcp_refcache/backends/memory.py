@@ -25,14 +25,13 @@ class MemoryBackend(NativeBackend):
         ValueError: If `max_size` is below 1.
     """
 
-    _store: _core.MemoryStore
-
     def __init__(self, max_size: int | None = None) -> None:
-        self._use(_core.MemoryStore(max_size), MemoryBackend)
+        self._memory = _core.MemoryStore(max_size)
+        self._use(self._memory, MemoryBackend)
 
     def _limit(self, max_entries: int) -> None:
         """Keep at most so many entries; for a cache that is given a limit and this backend."""
-        self._store.set_max_size(max_entries)
+        self._memory.set_max_size(max_entries)
 
     @property
     def _storage(self) -> MutableMapping[str, CacheEntry]:
@@ -47,7 +46,7 @@ class _Storage(MutableMapping[str, CacheEntry]):
         self._backend = backend
 
     def __getitem__(self, key: str) -> CacheEntry:
-        entry = self._backend._store.peek(key)
+        entry = self._backend._memory.peek(key)
         if entry is None:
             raise KeyError(key)
         return _LiveEntry._of(self._backend, key, entry)
@@ -60,10 +59,10 @@ class _Storage(MutableMapping[str, CacheEntry]):
             raise KeyError(key)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._backend._store.all_keys())
+        return iter(self._backend._memory.all_keys())
 
     def __len__(self) -> int:
-        return len(self._backend._store)
+        return len(self._backend._memory)
 
 
 class _LiveEntry(CacheEntry):

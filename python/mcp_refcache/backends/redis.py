@@ -115,7 +115,7 @@ class RedisBackend(NativeBackend):
             options["ssl"] = environ.get("REDIS_SSL", "").lower() in _TRUE if ssl is None else ssl
             username = username or environ.get("REDIS_USERNAME") or None
         self.max_connections = max_connections
-        self._options = {
+        self._options: dict[str, Any] = {
             **options,
             "username": username,
             "sentinel_username": sentinel_username,

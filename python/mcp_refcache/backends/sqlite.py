@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 from weakref import WeakSet
 
 from mcp_refcache import _core
@@ -48,7 +49,7 @@ class SQLiteBackend(NativeBackend):
         compress: bool | int | None = None,
     ) -> None:
         self._path = _path(database_path)
-        self._options = {
+        self._options: dict[str, Any] = {
             "timeout": timeout,
             "max_entries": max_entries,
             "max_bytes": max_bytes,
