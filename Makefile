@@ -73,8 +73,9 @@ test-matrix: build ## Run the FastMCP tests on every supported FastMCP
 	$(BIN)/python scripts/test_matrix.py
 
 .PHONY: test-long
-test-long: ## Run the tests on every Python from 3.10 to 3.13, from the sdist
-	$(BIN)/python scripts/test_everywhere.py
+test-long: setup redis ## Run the long tests, and all tests on every Python from 3.10 to 3.13 from the sdist
+	REFCACHE_LONG=1 cargo test -q --features contract-tests
+	REFCACHE_LONG=1 $(BIN)/python scripts/test_everywhere.py
 
 .PHONY: lint
 lint: setup ## Check formats, lints, types and stubs
@@ -99,9 +100,9 @@ fmt: setup ## Format everything
 	$(BIN)/ruff format -q .
 
 .PHONY: bench
-bench: ## Compare with the original 0.2.1, as ratios in one run
+bench: redis ## Compare with the original 0.2.1, as ratios in one run
 	$(PYTHON) -m venv .venv-bench/original
-	.venv-bench/original/bin/python -m pip install -q "mcp-refcache==0.2.1"
+	.venv-bench/original/bin/python -m pip install -q "mcp-refcache[redis]==0.2.1"
 	$(PYTHON) -m venv .venv-bench/ours
 	.venv-bench/ours/bin/python -m pip install -q --force-reinstall .
 	$(PYTHON) benches/compare.py .venv-bench/original/bin/python .venv-bench/ours/bin/python
