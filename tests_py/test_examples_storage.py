@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -51,7 +52,7 @@ def test_a_reference_goes_from_one_server_to_the_other_through_redis(redis) -> N
 
 
 def test_an_encrypted_store_shows_nothing_and_keys_rotate() -> None:
-    assert "key" in run("encrypted_store.py")
+    assert "is not in the keyring" in run("encrypted_store.py")
 
 
 def test_entries_move_from_a_file_into_memory_and_into_redis(redis) -> None:
@@ -126,13 +127,15 @@ async def served(service: dict, redis: RedisServer):
         env={**os.environ, **service["environment"], **there, "FASTMCP_LOG_LEVEL": "ERROR"},
     )
     try:
-        for _ in range(300):
-            if await asyncio.to_thread(health, port) == 200:
-                break
+        deadline = time.monotonic() + 60
+        while await asyncio.to_thread(health, port) != 200:
+            assert process.returncode is None, "the server ended; what it said stands above"
+            assert time.monotonic() < deadline, "the server did not become healthy"
             await asyncio.sleep(0.1)
         yield port
     finally:
-        process.terminate()
+        if process.returncode is None:
+            process.terminate()
         await process.wait()
 
 

@@ -42,23 +42,24 @@ async def connected(script: Path, store: str, transport: str) -> AsyncIterator[C
     arguments = [script, "--transport", transport, "--port", str(port)]
     server = await asyncio.create_subprocess_exec(sys.executable, *arguments, env=env)
     try:
-        await healthy(port)
+        await healthy(server, port)
         async with Client(f"http://127.0.0.1:{port}/{'sse' if transport == 'sse' else 'mcp'}") as client:
             yield client
     finally:
-        server.terminate()
+        if server.returncode is None:
+            server.terminate()
         await server.wait()
 
 
-async def healthy(port: int) -> None:
+async def healthy(server: asyncio.subprocess.Process, port: int) -> None:
     """Wait until the server says that it and its store are there."""
-    for _ in range(300):
+    while server.returncode is None:
         try:
             with await asyncio.to_thread(urllib.request.urlopen, f"http://127.0.0.1:{port}/health"):
                 return
         except OSError:
             await asyncio.sleep(0.1)
-    raise TimeoutError("the server did not become healthy")
+    raise RuntimeError("the server ended; what it said stands above")
 
 
 async def call(client: Client, tool: str, **arguments: Any) -> dict[str, Any]:
