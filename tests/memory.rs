@@ -340,3 +340,84 @@ async fn threads_meet_without_losing_entries() {
         .for_each(|worker| worker.join().unwrap());
     assert_eq!(ids(&backend, None).await.len(), 4_000);
 }
+
+/// An entry whose value has this many bytes of JSON text.
+fn weighing(bytes: usize, expires_at: Option<f64>) -> Arc<Entry> {
+    let document = Document::from_serialize(&"x".repeat(bytes - 2)).unwrap();
+    let value = Value::Document(Arc::new(document));
+    Arc::new(Entry::new(
+        value,
+        "public".into(),
+        Arc::new(AccessPolicy::default()),
+        NOW,
+        expires_at,
+        Details::default(),
+    ))
+}
+
+async fn put_weighing(backend: &MemoryBackend, id: &str, bytes: usize, expires_at: Option<f64>) {
+    let entry = weighing(bytes, expires_at);
+    backend.put(id, entry, PutOptions::default()).await.unwrap();
+}
+
+#[tokio::test]
+async fn bytes_are_counted_exactly() {
+    let backend = MemoryBackend::new();
+    put_weighing(&backend, "c:1", 100, None).await;
+    put_weighing(&backend, "c:2", 50, Some(NOW + 1.0)).await;
+    assert_eq!(backend.bytes(), 150);
+    put_weighing(&backend, "c:1", 30, None).await;
+    assert_eq!(backend.bytes(), 80);
+    backend.purge(NOW + 1.0).await.unwrap();
+    assert_eq!(backend.bytes(), 30);
+    backend.delete("c:1").await.unwrap();
+    assert_eq!(backend.bytes(), 0);
+    put_weighing(&backend, "c:1", 100, None).await;
+    backend.clear(Scope::default()).await.unwrap();
+    assert_eq!(backend.bytes(), 0);
+}
+
+#[tokio::test]
+async fn beyond_the_bytes_the_expired_go_first_then_the_least_recently_used() {
+    let backend = MemoryBackend::new();
+    backend.set_max_bytes(Some(100)).unwrap();
+    put_weighing(&backend, "c:1", 40, None).await;
+    put_weighing(&backend, "c:2", 40, None).await;
+    put_weighing(&backend, "c:3", 20, Some(NOW - 1.0)).await;
+    put_weighing(&backend, "c:4", 10, None).await;
+    assert_eq!(ids(&backend, None).await, ["c:1", "c:2", "c:4"]);
+    backend.get("c:1", NOW, Want::Head).await.unwrap().unwrap();
+    put_weighing(&backend, "c:5", 60, None).await;
+    assert_eq!(ids(&backend, None).await, ["c:1", "c:5"]);
+    put_weighing(&backend, "c:1", 41, None).await;
+    assert_eq!(ids(&backend, None).await, ["c:1"]);
+    assert_eq!(backend.bytes(), 41);
+}
+
+#[tokio::test]
+async fn a_value_beyond_the_limit_drives_nobody_out() {
+    let backend = MemoryBackend::new();
+    backend.set_max_bytes(Some(100)).unwrap();
+    put_weighing(&backend, "c:1", 100, None).await;
+    let error = backend
+        .put("c:2", weighing(101, None), PutOptions::default())
+        .await
+        .unwrap_err();
+    assert!(error.kind().is_backend() && error.to_string().contains("raise max_bytes"));
+    assert_eq!(ids(&backend, None).await, ["c:1"]);
+}
+
+#[tokio::test]
+async fn a_lower_limit_on_bytes_is_kept_from_the_next_write_on() {
+    let backend = MemoryBackend::new();
+    for id in ["c:1", "c:2", "c:3"] {
+        put_weighing(&backend, id, 50, None).await;
+    }
+    backend.set_max_bytes(Some(60)).unwrap();
+    assert_eq!((backend.max_bytes(), backend.len()), (Some(60), 3));
+    put_weighing(&backend, "c:4", 10, None).await;
+    assert_eq!(ids(&backend, None).await, ["c:3", "c:4"]);
+    backend.set_max_bytes(None).unwrap();
+    assert_eq!(backend.max_bytes(), None);
+    assert!(backend.set_max_bytes(Some(0)).is_err());
+}

@@ -68,7 +68,7 @@ impl RedisStore {
             .arg(head.expires_at.map(layout::moment).unwrap_or_default())
             .arg(&change.name)
             .arg(&*change.space)
-            .arg(&change.lease)
+            .arg(&change.last)
             .arg(change.token);
         let answer = self.link.run(&self.with_limits(call), Again::Yes).await?;
         let mut answer = reply::list(answer)?.into_iter();

@@ -9,6 +9,7 @@
 //! | `mcp-refcache:{index}:ends` | sorted set | ids by their end |
 //! | `mcp-refcache:{index}:name:<cache>:<key>` | hash | namespace -> id |
 //! | `mcp-refcache:{index}:lease:<name>` | string | the token of who holds it |
+//! | `mcp-refcache:{index}:last:<name>` | string | the token that was given last, for as long as a holder may be late |
 //! | `mcp-refcache:{index}:caches`, `:bytes`, `:token` | | known cache names, sum of sizes, last token |
 //!
 //! The index lies in one slot of a Cluster, so that one script changes it in one step. The Lua side says
@@ -77,6 +78,11 @@ pub(super) fn named(key: &str) -> Option<(String, &str)> {
 /// The key of a lease.
 pub(super) fn lease(name: &str) -> String {
     format!("{INDEX}lease:{name}")
+}
+
+/// The key of the last token of a lease.
+pub(super) fn last_token(name: &str) -> String {
+    format!("{INDEX}last:{name}")
 }
 
 #[cfg(test)]

@@ -39,9 +39,9 @@ impl RedisStore {
                 .name
                 .map(|name| Arc::clone(&name.namespace))
                 .unwrap_or_default(),
-            lease: options
+            last: options
                 .fence
-                .map(|fence| keys::lease(fence.lease))
+                .map(|fence| keys::last_token(fence.lease))
                 .unwrap_or_default(),
             token: options.fence.map(|fence| fence.token).unwrap_or_default(),
             retire: options.retire_at.map(|moment| {
@@ -74,7 +74,7 @@ impl RedisStore {
             .arg(head.expires_at.map(layout::moment).unwrap_or_default())
             .arg(change.name)
             .arg(&*change.space)
-            .arg(change.lease)
+            .arg(change.last)
             .arg(change.token)
             .arg(till)
             .arg(left);
@@ -163,7 +163,7 @@ pub(super) fn set(entry: &str, head: &Head, written: &layout::Written) -> Cmd {
 pub(super) struct Change {
     pub(super) name: String,
     pub(super) space: Arc<str>,
-    pub(super) lease: String,
+    pub(super) last: String,
     pub(super) token: u64,
     /// Until when the former holder of the name lives, and how long that is in milliseconds.
     pub(super) retire: Option<(String, u64)>,

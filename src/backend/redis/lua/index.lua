@@ -38,9 +38,14 @@ local function lives(id, length, now)
   return not own or own[2] ~= length
 end
 
+-- Whether nobody has taken a lease over since this token was given; `last` holds its last token.
+local function admits(last, token)
+  return last == '' or tonumber(redis.call('GET', last) or 0) <= tonumber(token)
+end
+
 -- Enters an entry under its namespace and, if it may have it, its name. Returns the id that had the name
 -- until now and what is known of it.
-local function enter(id, namespace, size, at, created, ends, name, space, lease, token)
+local function enter(id, namespace, size, at, created, ends, name, space, last, token)
   local cache = cache_of(id)
   local own = known(id)
   local held = {'', ''}
@@ -50,7 +55,7 @@ local function enter(id, namespace, size, at, created, ends, name, space, lease,
     held = {own[4], own[5]}
   end
   local former, of_former = false, false
-  if name ~= '' and (lease == '' or redis.call('GET', lease) == token) then
+  if name ~= '' and admits(last, token) then
     if own and (own[4] ~= name or own[5] ~= space) then unname(id, own) end
     former = redis.call('HGET', name, space)
     redis.call('HSET', name, space, id)

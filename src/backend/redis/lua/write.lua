@@ -1,4 +1,4 @@
--- KEYS: entry, side. ARGV: id, text, size, px, namespace, at, created, ends, name, space, lease, token, retire at,
+-- KEYS: entry, side. ARGV: id, text, size, px, namespace, at, created, ends, name, space, last, token, retire at,
 -- retire px, most entries, most bytes, then fields to stand beside it.
 local id, size = ARGV[1], ARGV[3]
 store(KEYS[1], KEYS[2], ARGV[2], size, ARGV[4], #ARGV > 16 and {unpack(ARGV, 17)})
