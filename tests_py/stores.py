@@ -44,7 +44,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
         server.say("CLIENT", "UNPAUSE")
     else:
         path = tmp_path / "cache.db"
-        with _holders() as hold:
+        with holders() as hold:
             yield Place(f"sqlite:///{path}", lambda seconds: hold(path, seconds))
 
 
@@ -53,7 +53,8 @@ def _pause(server: RedisServer, seconds: float) -> None:
 
 
 @contextmanager
-def _holders() -> Iterator[Callable[[Path, float], None]]:
+def holders() -> Iterator[Callable[[Path, float], None]]:
+    """Give a function that has another process lock a SQLite file for so many seconds."""
     # another process, as the sqlite3 module of this one would drop the locks of the backend
     started: list[subprocess.Popen[str]] = []
 

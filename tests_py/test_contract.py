@@ -56,6 +56,10 @@ class TestSQLiteCompressed(TestSQLite):
     def backend(self, tmp_path: Path) -> SQLiteBackend:
         return SQLiteBackend(tmp_path / "cache.db", compress=0)
 
+    def reopen(self, backend: SQLiteBackend) -> SQLiteBackend:
+        backend.close()
+        return SQLiteBackend(backend.database_path, compress=0)
+
 
 class TestRedis(BackendContract):
     finds_calls = True
@@ -98,9 +102,11 @@ class TestKeyValueOnDisk(TestKeyValueInMemory):
 class Sealed:
     """The same with a seal around it."""
 
+    compress = False
+
     def reopen(self, backend: Any) -> EncryptedBackend | None:
         inner = super().reopen(backend.backend)  # pyright: ignore[reportAttributeAccessIssue]
-        return None if inner is None else EncryptedBackend(inner, key=KEY)
+        return None if inner is None else EncryptedBackend(inner, key=KEY, compress=self.compress)
 
 
 class TestSealedMemory(Sealed, TestMemory):
@@ -116,6 +122,8 @@ class TestSealedSQLite(Sealed, TestSQLite):
 
 
 class TestSealedRedis(Sealed, TestRedis):
+    compress = True
+
     @pytest.fixture
     def backend(self, redis: RedisServer) -> EncryptedBackend:
         return EncryptedBackend(RedisBackend(redis.url), key=KEY, compress=True)

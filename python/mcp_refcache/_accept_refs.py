@@ -32,7 +32,7 @@ class AcceptRef:
     Args:
         name: The name of the parameter.
         hint: Its type.
-        knows: Tells references that can be followed from other text of the same form.
+        knows: Tells references that can be followed from other text of the same form; asked on the event loop.
         trust: Whether resolved values are taken as they are.
     """
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from mcp_refcache.cache import RefCache
 
 
-def _looks_like_one(text: str) -> bool:
+def looks_like_one(text: str) -> bool:
+    """Take any text of the form of a reference for one, where a store must not be asked."""
     return True
 
 
@@ -94,7 +95,7 @@ class Inputs:
         """Tell whether something in the arguments looks like a reference; no store is asked."""
         if self._has_pending and any(type(arg) is Pending for arg in (*args, *kwargs.values())):
             return True
-        return bool(self._options.resolve_refs) and _core.contains_refs((args, kwargs), _looks_like_one)
+        return bool(self._options.resolve_refs) and _core.contains_refs((args, kwargs), looks_like_one)
 
     def _has_references(self, args: Any, kwargs: dict[str, Any]) -> bool:
         if self._has_pending and any(type(arg) is Pending for arg in (*args, *kwargs.values())):

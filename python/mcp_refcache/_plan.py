@@ -13,7 +13,7 @@ from mcp_refcache._background import CALLBACK, Background, unheard
 from mcp_refcache._caller import lacking_names
 from mcp_refcache._flight import Flight, flights_of
 from mcp_refcache._identity import Identity
-from mcp_refcache._inputs import Inputs
+from mcp_refcache._inputs import Inputs, looks_like_one
 from mcp_refcache._keys import Arguments, identify
 from mcp_refcache._missing import Receiver, closed_policy, refusal
 from mcp_refcache._results import answer_without_store, as_sent, is_protocol_result, is_unfinished
@@ -110,7 +110,9 @@ class Plan:
         self.hidden = frozenset({CALLBACK} & {*self.signature.parameters} if tasks is not None else ())
         injected |= self.hidden
         takes_refs = options.accept_refs and options.resolve_refs is not False
-        self.widened = widen(self.signature, self.hints, injected, cache._knows, only_marked=not takes_refs)
+        # frameworks check arguments on the event loop, where a store that has to be waited for is not asked
+        knows = looks_like_one if cache._core.waits else cache._knows
+        self.widened = widen(self.signature, self.hints, injected, knows, only_marked=not takes_refs)
         names = tuple(self.signature.parameters)
         untouched = injected | owner_name(function, names)
         self._inputs = Inputs(cache, options, names, untouched, bool(self.widened))

@@ -7,12 +7,13 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from fastmcp.server.middleware import Middleware
 
 from mcp_refcache import _compat, _core
 from mcp_refcache._caller import Caller, aread_caller
+from mcp_refcache._inputs import looks_like_one
 from mcp_refcache._made import DEAD_REFERENCE, not_usable
 from mcp_refcache._results import as_json
 from mcp_refcache._use import resolve_for
@@ -34,6 +35,7 @@ logger = logging.getLogger("mcp_refcache")
 #: Characters that take so long to parse that an event loop should not do it.
 _LONG: Final = 50_000
 
+T = TypeVar("T")
 CallNext = Callable[[Any], Any]
 
 
@@ -116,7 +118,7 @@ class RefCacheMiddleware(Middleware):
             result = await self._call(context.copy(message=message), call_next, arguments)
         if not _compat.is_finished(result):
             return result
-        if carries_reference(result, self._cache):
+        if await self._off_loop(carries_reference, result, self._cache):
             _compat.stop_response_caching(context.fastmcp_context.fastmcp, name)
             return result
         reply = await self._shrink(name, result, caller)
@@ -127,8 +129,9 @@ class RefCacheMiddleware(Middleware):
     # -- references in arguments ----------------------------------------------------------------
 
     async def _resolve(self, context: Any, arguments: dict[str, Any], caller: Caller) -> dict[str, Any]:
-        knows = self._cache._knows
-        holders = [name for name, value in arguments.items() if _core.contains_refs(value, knows)]
+        if not _core.contains_refs(arguments, looks_like_one):
+            return arguments
+        holders = await self._off_loop(self._holders, arguments)
         if not holders:
             return arguments
         tool = await _compat.find_tool(context.fastmcp_context.fastmcp, context.message.name)
@@ -145,6 +148,15 @@ class RefCacheMiddleware(Middleware):
                 raise _compat.tool_error()(_unfit(arguments, [name]))
         return {**arguments, **changed} if changed else arguments
 
+    def _holders(self, arguments: dict[str, Any]) -> list[str]:
+        """The arguments that hold references."""
+        knows = self._cache._knows
+        return [name for name, value in arguments.items() if _core.contains_refs(value, knows)]
+
+    async def _off_loop(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Do what may ask the store, in a thread where it has to be waited for."""
+        return await asyncio.to_thread(work, *arguments) if self._cache._core.waits else work(*arguments)
+
     def _value(self, argument: Any, caller: Caller) -> Any:
         try:
             return as_json(resolve_for(self._cache, argument, caller.actor))
@@ -157,9 +169,7 @@ class RefCacheMiddleware(Middleware):
 
     async def _call(self, context: Any, call_next: CallNext, arguments: dict[str, Any]) -> Any:
         """Call with resolved arguments, and keep them out of complaints about arguments."""
-        holders = [
-            name for name, value in arguments.items() if _core.contains_refs(value, self._cache._knows)
-        ]
+        holders = await self._off_loop(self._holders, arguments)
         try:
             result = await call_next(context)
         except Exception as error:

@@ -23,7 +23,9 @@ const LARGEST_SIDE: usize = 64 * 1024 * 1024;
 pub(super) fn document(text: &str, types: Option<&str>) -> Result<Document> {
     match types {
         None => Document::parse(text),
-        Some(types) => Document::with_types(Document::parse(text)?.text().to_owned(), types),
+        // as it was written: parsing would keep one of equal keys, which only their types may tell apart
+        Some(types) => Document::with_types(text.to_owned(), types)
+            .or_else(|_| Document::with_types(Document::parse(text)?.text().to_owned(), types)),
     }
 }
 
