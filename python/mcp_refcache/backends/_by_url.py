@@ -34,7 +34,7 @@ def open_backend(name: str, max_entries: int | None) -> CacheBackend:
         from mcp_refcache.backends.redis import RedisBackend
 
         return RedisBackend(None if name == "redis" else name, max_entries=max_entries)
-    shown = "" if "@" in name or "://" in name else f", not {name!r}"
+    shown = "" if "@" in name or "?" in name else f", not {name!r}"
     raise TypeError(f"{_ALLOWED}{shown}")
 
 
