@@ -14,6 +14,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 from mcp_refcache import _core
 from mcp_refcache._made import not_usable
 from mcp_refcache._use import resolve_for
+from mcp_refcache.exceptions import BackendError
 
 if TYPE_CHECKING:
     from mcp_refcache.cache import RefCache
@@ -138,12 +139,19 @@ def _youngest_first() -> "list[RefCache]":
 
 
 def _is_known(text: str) -> bool:
-    return any(cache._knows(text) for cache in _youngest_first())
+    return any(_knows(cache, text) for cache in _youngest_first())
+
+
+def _knows(cache: "RefCache", text: str) -> bool:
+    try:
+        return cache._knows(text)
+    except BackendError:  # its store is down; the reference may be that of another cache
+        return False
 
 
 def _resolve(value: Any) -> Any:
     def use(ref_id: str) -> Any:
-        knowing = [cache for cache in _youngest_first() if cache._knows(ref_id)]
+        knowing = [cache for cache in _youngest_first() if _knows(cache, ref_id)]
         # of two caches with one name the one that has it, else the younger
         cache = next((each for each in knowing if each.exists(ref_id)), knowing[0])
         actor = cache._caller()

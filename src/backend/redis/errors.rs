@@ -16,6 +16,11 @@ pub(super) fn is_broken(error: &RedisError) -> bool {
         )
 }
 
+/// Whether another node of a Cluster is to be asked.
+pub(super) fn is_redirection(error: &RedisError) -> bool {
+    matches!(error.kind(), Kind::Server(Server::Moved | Server::Ask))
+}
+
 /// Whether the server does not know the script (any more).
 pub(super) fn is_unknown_script(error: &RedisError) -> bool {
     first(error).as_deref() == Some("NOSCRIPT")

@@ -25,6 +25,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// No pause is longer, so that a server that is back is found soon.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
+/// How long to wait before a node is asked again that is handing a slot over.
+const REDIRECTED: Duration = Duration::from_millis(5);
+
 /// Whether a request may be sent a second time when the connection broke before its answer came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Again {
@@ -186,6 +189,10 @@ impl Link {
                         return Err(error);
                     }
                     first = false;
+                }
+                // refused, so not done: the slot is still on its way when the client gives up following it
+                Err(error) if errors::is_redirection(&error) => {
+                    tokio::time::sleep(REDIRECTED).await;
                 }
                 answer => return answer,
             }
