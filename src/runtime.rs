@@ -8,10 +8,17 @@ use std::future::Future;
 use std::pin::pin;
 use std::sync::OnceLock;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::error::{Error, ErrorKind, Result};
+
+/// How often a thread that waits looks whether it was interrupted.
+pub(crate) const INTERRUPT_PERIOD: Duration = Duration::from_millis(100);
+
+/// Whether the current thread was interrupted (Ctrl-C), as far as somebody knows of such things.
+static INTERRUPTED: OnceLock<fn() -> bool> = OnceLock::new();
 
 thread_local! {
     static MAY_BLOCK: Cell<bool> = const { Cell::new(false) };
@@ -20,6 +27,20 @@ thread_local! {
 /// Whether this thread runs a future by blocking, so that work on a disk may be done in place.
 pub(crate) fn may_block() -> bool {
     MAY_BLOCK.get()
+}
+
+/// Sets who tells whether the current thread was interrupted; the first one stays.
+#[cfg_attr(
+    not(feature = "python"),
+    expect(dead_code, reason = "only Python knows")
+)]
+pub(crate) fn on_interrupt(ask: fn() -> bool) {
+    let _ = INTERRUPTED.set(ask);
+}
+
+/// Whether this thread, which waits in place, was told to stop.
+pub(crate) fn is_interrupted() -> bool {
+    may_block() && INTERRUPTED.get().is_some_and(|ask| ask())
 }
 
 /// Work on a disk: in place on a thread that may block, else on a thread of its own, awaited.

@@ -11,6 +11,7 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,23 @@ def assert_quiet(error: BaseException | str) -> None:
     told = error if isinstance(error, str) else f"{error} {error!r} {error.__cause__!r} {error.__context__!r}"
     assert SECRET not in told
     assert PASSWORD not in told
+
+
+def is_up(cache: RefCache) -> bool:
+    """Whether a cache can store again."""
+    try:
+        cache.set("key", 2)
+    except BackendError:
+        return False
+    return True
+
+
+def until(holds: Callable[[], Any], seconds: float = 5.0) -> None:
+    """Wait for something: a server that is back is tried again after at most a second."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.02)
 
 
 # -- processes -----------------------------------------------------------------------------------------
@@ -210,10 +228,10 @@ async def test_tools_go_on_uncached_where_that_is_asked_for(
     assert "uncached" in caplog.text
     assert_quiet(caplog.text)
     own_redis.start()
-    again = tool(3)
-    assert again != first
-    assert tool(3) == again
-    assert len(_runs) == 5
+    until(lambda: tool(3).get("ref_id") is not None)  # type: ignore[operator]
+    _runs.clear()
+    assert tool(3) != first
+    assert _runs == []
 
 
 async def test_tools_raise_what_the_store_raises_else(own_redis: RedisServer) -> None:
@@ -268,7 +286,7 @@ def test_a_redis_that_is_gone_is_a_connection_error_until_it_is_back(own_redis: 
         assert isinstance(raised.value, ConnectionError)
         assert_quiet(raised.value)
     own_redis.start()
-    cache.set("key", 2)
+    until(lambda: is_up(cache))
     assert cache.resolve("key") == 2
 
 
@@ -279,9 +297,10 @@ def test_a_redis_that_does_not_answer_is_a_timeout(own_redis: RedisServer, is_fr
     if is_frozen:
         own_redis.freeze()
     else:
-        own_redis.say("CLIENT", "PAUSE", "60000", "ALL")
+        own_redis.say("CLIENT", "PAUSE", "2000", "ALL")
+    started = time.monotonic()
     for call in (lambda: cache.set("key", SECRET), lambda: cache.resolve("key"), lambda: cache.keys()):
-        started = time.monotonic()
+        # the later ones may be told at once what is known of the connection
         with pytest.raises(BackendTimeoutError) as raised:
             call()
         assert 0.4 < time.monotonic() - started < 2.5
@@ -290,15 +309,7 @@ def test_a_redis_that_does_not_answer_is_a_timeout(own_redis: RedisServer, is_fr
     assert not RedisBackend(own_redis.url, socket_timeout=0.3).ping()
     if is_frozen:
         own_redis.thaw()
-    else:
-        own_redis.say("CLIENT", "UNPAUSE")
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        try:
-            cache.set("key", 2)
-            break
-        except BackendTimeoutError:
-            continue
+    until(lambda: is_up(cache))
     assert cache.resolve("key") == 2
 
 
@@ -415,12 +426,16 @@ def test_a_damaged_file_is_a_backend_error(tmp_path: Path, damage: str) -> None:
         assert len(data) > 100_000
         data[4096:] = os.urandom(len(data) - 4096) if damage != "cut off" else data[4096:50_000]
         path.write_bytes(data)
-    with pytest.raises(BackendError) as raised:
+
+    def use() -> None:
         broken = RefCache("c", backend=SQLiteBackend(path))
         broken.keys()
         broken.set("key", SECRET)
         for number in range(200):
             broken.resolve(f"key {number}")
+
+    with pytest.raises(BackendError) as raised:
+        use()
     assert_quiet(raised.value)
 
 

@@ -1,11 +1,11 @@
 //! Work of the core as something that Python can await: polled on the thread of the event loop, where the
 //! caller's hooks may run, and woken from wherever a store has its answer.
 
+use std::cell::RefCell;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
-use std::time::Duration;
 
 use parking_lot::Mutex;
 use pyo3::exceptions::{PyRuntimeError, PyStopIteration};
@@ -14,13 +14,15 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyModule;
 use pyo3::{PyTraverseError, PyVisit, intern};
 
-use crate::runtime;
+use crate::runtime::{self, INTERRUPT_PERIOD};
 
 /// Work that ends with a Python object.
 type Work = Pin<Box<dyn Future<Output = PyResult<Py<PyAny>>> + Send>>;
 
-/// How often a thread that waits looks whether it was interrupted.
-const INTERRUPT_PERIOD: Duration = Duration::from_millis(100);
+thread_local! {
+    /// What a signal handler raised while this thread waited for a disk.
+    static INTERRUPT: RefCell<Option<PyErr>> = const { RefCell::new(None) };
+}
 
 /// How work of the core is done for a caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,14 +45,10 @@ where
 {
     match mode {
         Mode::Inline => {
-            let output = runtime::poll_once(Box::pin(work))
-                .unwrap_or_else(|work| py.detach(|| runtime::block_on(Interruptible::new(work))));
+            let output = runtime::poll_once(Box::pin(work)).unwrap_or_else(|work| wait(py, work));
             Ok(output?.into_bound(py))
         }
-        Mode::Blocking => {
-            let work = Interruptible::new(Box::pin(work));
-            Ok(py.detach(|| runtime::block_on(work))?.into_bound(py))
-        }
+        Mode::Blocking => Ok(wait(py, Box::pin(work))?.into_bound(py)),
         Mode::Awaited { waits } => {
             let awaitable = Awaitable {
                 work: Mutex::new(Some(Box::pin(work))),
@@ -60,6 +58,27 @@ where
             Ok(Bound::new(py, awaitable)?.into_any())
         }
     }
+}
+
+/// Blocks this thread, without the interpreter. What a signal handler raises comes before what the work
+/// raises: it may be the reason that the work failed.
+fn wait(py: Python<'_>, work: Work) -> PyResult<Py<PyAny>> {
+    let output = py.detach(|| runtime::block_on(Interruptible::new(work)));
+    if let Some(interrupt) = INTERRUPT.take() {
+        return Err(interrupt);
+    }
+    if output.is_err() {
+        py.check_signals()?;
+    }
+    output
+}
+
+/// Runs the handlers of signals that came to this thread; whether one raised. For [`runtime::on_interrupt`].
+pub(super) fn is_interrupted() -> bool {
+    let raised = Python::try_attach(|py| py.check_signals().err()).flatten();
+    let is_raised = raised.is_some();
+    INTERRUPT.set(raised);
+    is_raised
 }
 
 /// Work that ends early with the exception of a signal handler (Ctrl-C).

@@ -23,6 +23,14 @@ mod walk;
 /// Native core of the Python package `mcp_refcache`.
 #[pyo3::pymodule(gil_used = false)]
 mod _core {
+    use pyo3::prelude::*;
+
+    #[pymodule_init]
+    fn init(_module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::runtime::on_interrupt(super::awaitable::is_interrupted);
+        Ok(())
+    }
+
     /// The version of the crate.
     #[pymodule_export]
     const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -177,7 +177,9 @@ impl Link {
         loop {
             let mut open = self.open().await?;
             *used = Some(open.number);
-            let direct = open.direct.as_ref().filter(|_| may_block());
+            // a signal cuts a read on this thread off: what must not be sent again goes the other way
+            let is_direct = may_block() && again == Again::Yes;
+            let direct = open.direct.as_ref().filter(|_| is_direct);
             let answer = match direct.and_then(|direct| direct.answer(request)) {
                 Some(answer) => answer,
                 None => open.connection.answer(request).await,

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 
 use super::fault;
+use crate::runtime::{INTERRUPT_PERIOD, is_interrupted};
 
 /// Most writes in one transaction.
 const TOGETHER: usize = 128;
@@ -188,7 +189,10 @@ impl Writer {
         errand: &Arc<dyn Errand>,
         deadline: Instant,
     ) -> rusqlite::Result<bool> {
-        let mut wait = ticket.wait(Some(deadline));
+        let mut wait = Wait::InVain;
+        while matches!(wait, Wait::InVain) && Instant::now() < deadline && !is_interrupted() {
+            wait = ticket.wait(Some(deadline.min(Instant::now() + INTERRUPT_PERIOD)));
+        }
         if matches!(wait, Wait::InVain) {
             let mut queue = self.queue.lock();
             let place = queue
@@ -212,11 +216,7 @@ impl Writer {
             writer: self,
             errands: self.gather(first),
         };
-        let patience = deadline.saturating_duration_since(Instant::now());
-        match connection.busy_timeout(patience) {
-            Ok(()) => transact(&connection, &batch.errands),
-            Err(failure) => fail_all(&batch.errands, &failure),
-        }
+        transact(&connection, deadline, &batch.errands);
     }
 
     fn gather(&self, first: Arc<dyn Errand>) -> Vec<Arc<dyn Errand>> {
@@ -252,14 +252,14 @@ impl Drop for Batch<'_> {
     }
 }
 
-fn transact(db: &Connection, errands: &[Arc<dyn Errand>]) {
+fn transact(db: &Connection, deadline: Instant, errands: &[Arc<dyn Errand>]) {
     if !db.is_autocommit() {
         roll_back(db);
     }
     if let [errand] = errands {
-        return alone(db, errand.as_ref());
+        return alone(db, deadline, errand.as_ref());
     }
-    if let Err(failure) = execute(db, "BEGIN IMMEDIATE") {
+    if let Err(failure) = begin(db, deadline) {
         return fail_all(errands, &failure);
     }
     match together(db, errands) {
@@ -267,7 +267,9 @@ fn transact(db: &Connection, errands: &[Arc<dyn Errand>]) {
         // the whole transaction is gone: whose fault it was shows when each has its own
         None => {
             roll_back(db);
-            errands.iter().for_each(|errand| alone(db, errand.as_ref()));
+            for errand in errands {
+                alone(db, deadline, errand.as_ref());
+            }
         }
     }
 }
@@ -297,8 +299,8 @@ fn together<'a>(
     Some(done)
 }
 
-fn alone(db: &Connection, errand: &dyn Errand) {
-    let outcome = execute(db, "BEGIN IMMEDIATE")
+fn alone(db: &Connection, deadline: Instant, errand: &dyn Errand) {
+    let outcome = begin(db, deadline)
         .and_then(|()| errand.run(db))
         .and_then(|()| execute(db, "COMMIT"));
     match outcome {
@@ -306,6 +308,22 @@ fn alone(db: &Connection, errand: &dyn Errand) {
         Err(failure) => {
             roll_back(db);
             errand.fail(failure);
+        }
+    }
+}
+
+/// Waits for other processes in short turns, so that an interrupt is noticed.
+fn begin(db: &Connection, deadline: Instant) -> rusqlite::Result<()> {
+    loop {
+        let patience = deadline.saturating_duration_since(Instant::now());
+        db.busy_timeout(patience.min(INTERRUPT_PERIOD))?;
+        match execute(db, "BEGIN IMMEDIATE") {
+            Err(failure)
+                if failure.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && patience > INTERRUPT_PERIOD
+                    && !is_interrupted() => {}
+            Err(failure) => return Err(failure),
+            Ok(()) => return db.busy_timeout(patience),
         }
     }
 }
