@@ -15,6 +15,10 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use crate::error::{Error, ErrorKind, Result};
 
 /// How often a thread that waits looks whether it was interrupted.
+#[cfg_attr(
+    not(any(feature = "sqlite", feature = "python")),
+    allow(dead_code, reason = "only waits for a file look")
+)]
 pub(crate) const INTERRUPT_PERIOD: Duration = Duration::from_millis(100);
 
 /// Whether the current thread was interrupted (Ctrl-C), as far as somebody knows of such things.
@@ -39,6 +43,10 @@ pub(crate) fn on_interrupt(ask: fn() -> bool) {
 }
 
 /// Whether this thread, which waits in place, was told to stop.
+#[cfg_attr(
+    not(feature = "sqlite"),
+    allow(dead_code, reason = "only waits for a file look")
+)]
 pub(crate) fn is_interrupted() -> bool {
     may_block() && INTERRUPTED.get().is_some_and(|ask| ask())
 }
