@@ -797,8 +797,13 @@ def _make_backend(backend: Any, max_size: int | None) -> CacheBackend:
     if isinstance(backend, str):
         return open_backend(backend, max_size)
     _check_part("backend", backend, *_BACKEND_METHODS)
-    if max_size is not None and callable(limit := getattr(backend, "_limit", None)):
-        limit(max_size)
+    if max_size is not None:
+        if callable(limit := getattr(backend, "_limit", None)):
+            limit(max_size)
+        elif hasattr(backend, "_native_store"):
+            raise ValueError(
+                f"give the limit to the backend inside {type(backend).__name__}: max_entries=, or MemoryBackend(max_size)"
+            )
     return backend
 
 

@@ -20,13 +20,16 @@ class MemoryBackend(NativeBackend):
     Args:
         max_size: The most entries to keep; beyond it expired ones go first, then the one used longest
             ago. None = no limit.
+        max_bytes: The most characters of JSON text to keep, likewise.
 
     Raises:
-        ValueError: If `max_size` is below 1.
+        ValueError: If a limit is below 1.
     """
 
-    def __init__(self, max_size: int | None = None) -> None:
+    def __init__(self, max_size: int | None = None, *, max_bytes: int | None = None) -> None:
         self._memory = _core.MemoryStore(max_size)
+        if max_bytes is not None:
+            self._memory.set_max_bytes(max_bytes)
         self._use(self._memory, MemoryBackend)
 
     def _limit(self, max_entries: int) -> None:

@@ -35,6 +35,13 @@ impl MemoryStore {
         self.backend.set_limit(limit).map_err(to_py)
     }
 
+    /// Sets the most bytes of JSON text to keep; None = no limit.
+    fn set_max_bytes(&self, max_bytes: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+        let limit = number("max_bytes", 1, max_bytes)?;
+        let limit = limit.map(|limit| limit as u64);
+        self.backend.set_max_bytes(limit).map_err(to_py)
+    }
+
     /// The entry with this key, also if it is expired and not yet removed.
     fn peek<'py>(slf: &Bound<'py, Self>, key: String) -> PyResult<Bound<'py, PyAny>> {
         let backend = slf.get().backend.clone();
