@@ -148,10 +148,11 @@ def test_what_one_server_made_is_a_hit_in_another(start: Any, log: Path) -> None
 
 @pytest.mark.parametrize("kind", ["sync", "async"])
 def test_a_server_that_is_killed_is_replaced_when_its_turn_ends(start: Any, log: Path, kind: str) -> None:
-    first, second = start(2, kind, 2.5)
+    first, second = start(2, kind, 1.2)
     tell(first)
     until(lambda: len(runs(log)) == 1)
     tell(second)
+    time.sleep(0.2)
     first.kill()
     killed = time.monotonic()
     until(lambda: len(runs(log)) == 2)
@@ -160,7 +161,7 @@ def test_a_server_that_is_killed_is_replaced_when_its_turn_ends(start: Any, log:
 
 
 def test_a_turn_is_renewed_as_long_as_the_call_takes(start: Any, log: Path) -> None:
-    first, second = start(2, "sync", 2.5)
+    first, second = start(2, "sync", 2.0)
     tell(first)
     until(lambda: len(runs(log)) == 1)
     tell(second)
