@@ -10,7 +10,14 @@ from json_file_backend import JsonFileBackend
 from key_value.aio.stores.memory import MemoryStore
 from redis_server import RedisServer
 
-from mcp_refcache import EncryptedBackend, KeyValueBackend, MemoryBackend, RedisBackend, SQLiteBackend
+from mcp_refcache import (
+    EncryptedBackend,
+    KeyValueBackend,
+    MemoryBackend,
+    RedisBackend,
+    RefCache,
+    SQLiteBackend,
+)
 from mcp_refcache.testing import JSON_VALUES, BackendContract
 
 KEY = EncryptedBackend.generate_key()
@@ -139,3 +146,19 @@ class TestSealedKeyValue(Sealed, TestKeyValueInMemory):
     @pytest.fixture
     def backend(self) -> EncryptedBackend:
         return EncryptedBackend(KeyValueBackend(MemoryStore()), key=KEY)
+
+
+@pytest.mark.parametrize("wrap", [False, True])
+def test_compression_can_be_switched_on_and_off(tmp_path, wrap) -> None:
+    def opened(compress: bool) -> RefCache:
+        if wrap:
+            backend = EncryptedBackend(SQLiteBackend(tmp_path / "c.db"), key=KEY, compress=compress)
+        else:
+            backend = SQLiteBackend(tmp_path / "c.db", compress=compress)
+        return RefCache("c", backend=backend)
+
+    rows = [{"id": number, "name": "row"} for number in range(10_000)]
+    for before, after in ((True, False), (False, True)):
+        ref_id = opened(before).set("rows", rows).ref_id
+        assert opened(after).resolve(ref_id) == rows
+        assert opened(after).get(ref_id, page=2).preview == rows[20:40]

@@ -313,6 +313,10 @@ class MemoryStore(Store):
         """
         The entry with this key, also if it is expired and not yet removed.
         """
+    def set_max_bytes(self, /, max_bytes: Any | None) -> None:
+        """
+        Sets the most bytes of JSON text to keep; None = no limit.
+        """
     def set_max_size(self, /, max_size: Any | None) -> None:
         """
         Sets the most entries to keep; None = no limit.

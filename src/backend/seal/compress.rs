@@ -58,6 +58,38 @@ impl Seal for Compressed {
     }
 }
 
+/// Leaves bytes as they are, and opens what [`Compressed`] made as well: so compression can be switched on and
+/// off under a seal that goes around it.
+///
+/// ```
+/// use mcp_refcache::backend::seal::{Compressed, Seal, Uncompressed};
+/// let rows = b"a row, ".repeat(1000);
+/// let (small, large) = (Compressed.seal(&rows, b"")?, Uncompressed.seal(&rows, b"")?);
+/// assert_eq!(Uncompressed.open(&small, b"", rows.len())?, rows);
+/// assert_eq!(Compressed.open(&large, b"", rows.len())?, rows);
+/// # Ok::<(), mcp_refcache::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Uncompressed;
+
+impl Seal for Uncompressed {
+    fn seal(&self, plain: &[u8], _label: &[u8]) -> Result<Vec<u8>> {
+        Ok(framed(AS_IS, plain))
+    }
+
+    fn open(&self, sealed: &[u8], label: &[u8], most: usize) -> Result<Vec<u8>> {
+        Compressed.open(sealed, label, most)
+    }
+
+    fn overhead(&self) -> usize {
+        Compressed.overhead()
+    }
+
+    fn protects(&self) -> bool {
+        false
+    }
+}
+
 fn framed(method: u8, bytes: &[u8]) -> Vec<u8> {
     let mut stored = Vec::with_capacity(1 + bytes.len());
     stored.push(method);

@@ -14,7 +14,7 @@ use crate::error::Result;
 
 pub use chain::Then;
 #[cfg(feature = "compression")]
-pub use compress::Compressed;
+pub use compress::{Compressed, Uncompressed};
 #[cfg(feature = "encryption")]
 pub use encrypt::Encrypted;
 #[cfg(feature = "encryption")]

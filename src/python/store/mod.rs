@@ -18,7 +18,7 @@ use super::awaitable::{self, Mode};
 use super::clock::PythonClock;
 use super::entry::{self, Owner};
 use super::error::to_py;
-use crate::backend::seal::{Compressed, Seal};
+use crate::backend::seal::Compressed;
 use crate::backend::{Backend, PutOptions, RecordStore, Scope, Stored, Want};
 use crate::clock::Clock;
 
@@ -51,11 +51,9 @@ impl Store {
 
     /// A store of records, in which values of more than `compress` characters are compressed.
     fn of_records(records: Arc<dyn RecordStore>, compress: Option<usize>) -> Self {
-        let stored = Stored::shared(Arc::clone(&records));
-        let stored = match compress {
-            Some(above) => stored.sealed(Arc::new(Compressed) as Arc<dyn Seal>, above),
-            None => stored,
-        };
+        // what was compressed before is read also where nothing is any more
+        let above = compress.unwrap_or(usize::MAX);
+        let stored = Stored::shared(Arc::clone(&records)).sealed(Arc::new(Compressed), above);
         Self {
             backend: Arc::new(stored),
             records: Some(records),

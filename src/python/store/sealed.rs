@@ -10,7 +10,7 @@ use super::super::arguments::wrong_type;
 use super::super::error::{from_py, to_py};
 use super::super::hook::Hook;
 use super::{PyBackend, Store};
-use crate::backend::seal::{Compressed, Encrypted, Key, KeyId, Keyring, Seal, Then};
+use crate::backend::seal::{Compressed, Encrypted, Key, KeyId, Keyring, Seal, Then, Uncompressed};
 use crate::backend::{Backend, Entries, KeyIndexed, RecordStore, Stored};
 use crate::error::{Error, Result};
 
@@ -55,7 +55,7 @@ impl SealedStore {
         let encrypted = Encrypted::new(keyring.clone());
         let seal: Arc<dyn Seal> = match compress {
             Some(_) => Arc::new(Then(Compressed, encrypted)),
-            None => Arc::new(encrypted),
+            None => Arc::new(Then(Uncompressed, encrypted)),
         };
         let stored = Stored::shared(Arc::clone(&records)).sealed(seal, 0);
         let store = Store {
