@@ -46,7 +46,8 @@ impl Decoder {
             return Ok(None);
         }
         if head.plain {
-            return Ok(Side::from_bytes(&head.side));
+            let side = Side::from_bytes(&head.side);
+            return Ok(side.filter(|side| side.text_len() as u64 == head.body_len));
         }
         let label = self.label(head).of("side");
         let seal = self.seals.required()?;

@@ -65,6 +65,12 @@ async fn body_parts(
     head: &Head,
     ranges: &[Range<u64>],
 ) -> Result<Vec<Bytes>> {
+    if ranges
+        .iter()
+        .any(|range| range.start > range.end || range.end > head.body_len)
+    {
+        return Err(changed()); // what stands beside the value is not its own
+    }
     store.read_body(id, head, ranges).await?.ok_or_else(|| {
         Error::new(
             ErrorKind::NotFound,
@@ -78,10 +84,12 @@ fn text(body: Bytes) -> Result<String> {
     let text = String::from_utf8(body.into())
         .ok()
         .filter(|text| text.is_ascii());
-    text.ok_or_else(|| {
-        Error::new(
-            ErrorKind::Backend,
-            "a stored value was changed by something else than this program",
-        )
-    })
+    text.ok_or_else(changed)
+}
+
+fn changed() -> Error {
+    Error::new(
+        ErrorKind::Backend,
+        "a stored value was changed by something else than this program",
+    )
 }
