@@ -108,9 +108,9 @@ impl RefCache {
             .and_then(|key| entry.views().get(&key))
     }
 
-    /// Whether only parts of this crate take part in making a view, so that any thread may do it.
-    pub(super) fn is_native(&self, entry: &Entry, options: &GetOptions<'_>) -> bool {
-        self.plan(entry, options).2.is_some()
+    /// The key to remember a view by, if only parts of this crate take part in making it.
+    pub(super) fn view_key(&self, entry: &Entry, options: &GetOptions<'_>) -> Option<ViewKey> {
+        self.plan(entry, options).2
     }
 
     /// Who makes a view, how large it may be, and the key to remember it by if only built-in parts

@@ -8,7 +8,7 @@ use super::present::Sight;
 use crate::backend::SMALL;
 use crate::entry::Entry;
 use crate::error::Result;
-use crate::preview::PreviewResult;
+use crate::preview::{PreviewResult, PreviewStrategy};
 use crate::runtime::unblock;
 use crate::value::{Document, Value};
 
@@ -43,10 +43,9 @@ impl RefCache {
         entry: &Arc<Entry>,
         options: &GetOptions<'_>,
     ) -> Result<Arc<PreviewResult>> {
-        let takes_long = entry.value.total_size().is_some_and(|size| size > SMALL);
         let mut round = 0;
         loop {
-            let sight = if takes_long && self.is_native(entry, options) {
+            let sight = if self.takes_long(entry, options)? {
                 let (cache, entry) = (self.clone(), Arc::clone(entry));
                 let options = options.without_actor();
                 unblock(move || cache.look(&entry, &options)).await
@@ -59,6 +58,21 @@ impl RefCache {
             }
             round += 1;
         }
+    }
+
+    /// Whether a look has to go over all of a large value, by parts of this crate alone, which any thread may
+    /// do: to count its tokens, or to sum it up. Then it is worth a thread of its own.
+    ///
+    /// # Errors
+    /// As [`Value::document`].
+    fn takes_long(&self, entry: &Entry, options: &GetOptions<'_>) -> Result<bool> {
+        let is_large = entry.value.total_size().is_some_and(|size| size > SMALL);
+        let Some(key) = self.view_key(entry, options).filter(|_| is_large) else {
+            return Ok(false);
+        };
+        let is_counted =
+            key.unit == "characters" || entry.value.document()?.known_size(key.unit).is_some();
+        Ok(key.strategy == PreviewStrategy::Summary || !is_counted)
     }
 
     /// Has the store keep a preview that will be asked for again. It is a help: a store that fails to do so
