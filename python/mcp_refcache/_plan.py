@@ -5,7 +5,7 @@ import logging
 import re
 import uuid
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from mcp_refcache import _core
 from mcp_refcache._accept_refs import widen
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from mcp_refcache._options import Options
     from mcp_refcache.cache import RefCache
     from mcp_refcache.permissions import AccessPolicy
-
-T = TypeVar("T")
 
 logger = logging.getLogger("mcp_refcache")
 

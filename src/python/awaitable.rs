@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
 use parking_lot::Mutex;
+use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyRuntimeError, PyStopIteration};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -79,6 +80,14 @@ pub(super) fn is_interrupted() -> bool {
     let is_raised = raised.is_some();
     INTERRUPT.set(raised);
     is_raised
+}
+
+/// A plain answer as a Python object.
+pub(super) fn object<T>(answer: T) -> PyResult<Py<PyAny>>
+where
+    T: for<'py> IntoPyObjectExt<'py>,
+{
+    Python::attach(|py| answer.into_py_any(py))
 }
 
 /// Work that ends early with the exception of a signal handler (Ctrl-C).

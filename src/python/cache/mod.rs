@@ -9,7 +9,6 @@ mod transfer;
 use std::sync::Arc;
 
 use parking_lot::RwLock;
-use pyo3::IntoPyObjectExt;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
@@ -21,7 +20,7 @@ use self::parts::{Parts, config, default_ttl, rule, store};
 use self::transfer::Place;
 use super::access::{PyActor, PyPolicy, checker_from_python};
 use super::arguments::{self, number, optional_text, readable, shown, text};
-use super::awaitable::{self, Mode};
+use super::awaitable::{self, Mode, object};
 use super::clock::PythonClock;
 use super::error::to_py;
 use super::measure;
@@ -731,14 +730,6 @@ impl Cache {
         };
         awaitable::run(py, mode, work)
     }
-}
-
-/// A plain answer as a Python object.
-fn object<T>(answer: T) -> PyResult<Py<PyAny>>
-where
-    T: for<'py> IntoPyObjectExt<'py>,
-{
-    Python::attach(|py| answer.into_py_any(py))
 }
 
 /// A text that may be a reference or a key; nothing is stored under one with lone surrogates.

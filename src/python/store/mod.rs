@@ -9,12 +9,11 @@ mod sqlite;
 
 use std::sync::Arc;
 
-use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString};
 
 use super::arguments::{optional_text, readable, text};
-use super::awaitable::{self, Mode};
+use super::awaitable::{self, Mode, object};
 use super::clock::PythonClock;
 use super::entry::{self, Owner};
 use super::error::to_py;
@@ -178,12 +177,4 @@ fn scope(namespace: Option<&str>) -> Scope<'_> {
         cache: None,
         namespace,
     }
-}
-
-/// A plain answer as a Python object.
-fn object<T>(answer: T) -> PyResult<Py<PyAny>>
-where
-    T: for<'py> IntoPyObjectExt<'py>,
-{
-    Python::attach(|py| answer.into_py_any(py))
 }
