@@ -54,7 +54,7 @@ $(SERVERS)/.installed:
 	else echo "!! no npm here: the proxy will not be tested around its servers"; fi
 
 .PHONY: test
-test: test-rs test-py test-oldest ## Run all tests of both sides
+test: test-rs test-py test-oldest test-fuzz ## Run all tests of both sides
 
 .PHONY: test-rs
 test-rs: redis ## Run the Rust tests, per feature set
@@ -67,6 +67,14 @@ test-py: build redis $(SERVERS)/.installed ## Run the Python tests
 .PHONY: test-oldest
 test-oldest: build ## Run the FastMCP tests on the oldest supported FastMCP; test-py has the newest
 	$(BIN)/python scripts/test_matrix.py 2.14
+
+.PHONY: test-fuzz
+test-fuzz: ## Fuzz each target for 10 seconds
+	nice fuzz/run 10
+
+.PHONY: fuzz
+fuzz: ## Fuzz each target for 10 minutes; `fuzz/run 600 glob` fuzzes one
+	fuzz/run 600
 
 .PHONY: test-matrix
 test-matrix: build ## Run the FastMCP tests on every supported FastMCP
@@ -114,4 +122,4 @@ docs: ## Build the Rust documentation and run its examples
 
 .PHONY: clean
 clean: ## Remove everything that was built
-	rm -rf target dist $(VENV) $(SERVERS) .venv-demo .venv-bench .venv-matrix
+	rm -rf target fuzz/target dist $(VENV) $(SERVERS) .venv-demo .venv-bench .venv-matrix

@@ -2,7 +2,7 @@
 Native core of the Python package `mcp_refcache`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import Any, Final, final
 
@@ -491,6 +491,16 @@ def effective_permissions(policy: Any, actor: Any, namespace: str, resolver: Any
     Everything that the actor may do.
     """
 
+def escape_template_value(value: str) -> str:
+    """
+    The id as templates write it.
+    """
+
+def expand_template(template: str, values: Mapping, texts: Mapping) -> str:
+    """
+    The template with its placeholders filled: with values, escaped, or else with the text for their names.
+    """
+
 def fingerprint(value: Any, *, frozen: bool = False) -> tuple[str, bool]:
     """
     Digest of a value: 32 hex digits, and whether an identity is part of it.
@@ -590,6 +600,8 @@ __all__ = [
     "count_characters",
     "count_tokens",
     "effective_permissions",
+    "escape_template_value",
+    "expand_template",
     "fingerprint",
     "from_stored",
     "generate",

@@ -30,6 +30,7 @@ mod pattern;
 mod permission;
 mod policy;
 mod rules;
+mod template;
 
 pub use actor::{Actor, ActorType, DefaultActor};
 pub use checker::{DefaultPermissionChecker, Denial, DenialReason, PermissionChecker};
@@ -40,3 +41,4 @@ pub use pattern::{ActorPattern, ActorPatterns};
 pub use permission::Permission;
 pub use policy::{AccessPolicy, PolicySource};
 pub use rules::{DefaultNamespaceRules, NamespaceInfo, NamespaceRules};
+pub use template::{Filling, escape_id, expand_template};
