@@ -14,6 +14,7 @@ from mcp_refcache._execution import eta
 from mcp_refcache._locks import AsyncLock, Lock
 from mcp_refcache._made import Ledger
 from mcp_refcache._observed import Observed
+from mcp_refcache._provenance import current_uses
 from mcp_refcache._ref import enlist
 from mcp_refcache._tasks import Tasks
 from mcp_refcache._transfer import Exported, Imported
@@ -370,9 +371,8 @@ class RefCache:
         reader = self._caller() if actor is None else resolve_actor(actor)
         if self._tasks is not None and (unfinished := self._tasks.poll(ref_id, reader)) is not None:
             return unfinished
-        return CacheResponse(
-            **self._core.get(ref_id, actor=reader, page=page, page_size=page_size, max_size=max_size)
-        )
+        options = {"page": page, "page_size": page_size, "max_size": max_size}
+        return CacheResponse(**self._core.get(ref_id, actor=reader, **options, uses=current_uses()))
 
     async def aget(
         self,
@@ -388,7 +388,9 @@ class RefCache:
         if self._tasks is not None and (unfinished := self._tasks.poll(ref_id, reader)):
             return unfinished
         options = {"page": page, "page_size": page_size, "max_size": max_size}
-        return CacheResponse(**await self._core.get(ref_id, actor=reader, **options, wait=False))
+        return CacheResponse(
+            **await self._core.get(ref_id, actor=reader, **options, uses=current_uses(), wait=False)
+        )
 
     def resolve(self, ref_id: str, *, actor: ActorLike | None = None) -> Any:
         """Return a fresh copy of the stored value.
@@ -404,14 +406,15 @@ class RefCache:
             PermissionDenied: If the actor may not.
         """
         if actor is None:
-            return self._core.resolve(ref_id, actor=self._caller(), use=True)
-        return self._core.resolve(ref_id, actor=resolve_actor(actor))
+            return self._core.resolve(ref_id, actor=self._caller(), use=True, uses=current_uses())
+        return self._core.resolve(ref_id, actor=resolve_actor(actor), uses=current_uses())
 
     async def aresolve(self, ref_id: str, *, actor: ActorLike | None = None) -> Any:
         """Return the stored value as `resolve` does, without blocking the event loop."""
         if actor is None:
-            return await self._core.resolve(ref_id, actor=await self._acaller(), use=True, wait=False)
-        return await self._core.resolve(ref_id, actor=resolve_actor(actor), wait=False)
+            who, uses = await self._acaller(), current_uses()
+            return await self._core.resolve(ref_id, actor=who, use=True, uses=uses, wait=False)
+        return await self._core.resolve(ref_id, actor=resolve_actor(actor), uses=current_uses(), wait=False)
 
     def delete(self, ref_id: str, *, actor: ActorLike | None = None) -> bool:
         """Remove an entry.
@@ -786,6 +789,7 @@ def _stored_as(
         "ttl": ttl,
         "tool_name": tool_name,
         "actor": None if actor is None else resolve_actor(actor),
+        "uses": current_uses(),
     }
 
 
