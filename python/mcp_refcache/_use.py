@@ -13,9 +13,7 @@ if TYPE_CHECKING:
 Resolve = Callable[[Any], Any]
 
 
-def resolve_for(
-    cache: "RefCache", value: Any, actor: "Actor", *, uses: "_core.Uses | None" = None
-) -> Any:
+def resolve_for(cache: "RefCache", value: Any, actor: "Actor", *, uses: "_core.Uses | None" = None) -> Any:
     """Put values in the place of the references in a value.
 
     Args:
@@ -31,14 +29,14 @@ def resolve_for(
     return _core.resolve_refs(value, use, follow, cache._knows, True)[0]
 
 
-def as_caller(
-    cache: "RefCache", actor: "Actor", uses: "_core.Uses | None" = None
-) -> tuple[Resolve, Resolve]:
+def as_caller(cache: "RefCache", actor: "Actor", uses: "_core.Uses | None" = None) -> tuple[Resolve, Resolve]:
     """Return how an argument's references are resolved, and how those inside stored values."""
 
     def use(ref_id: str) -> Any:
         # the server's own use on behalf of the caller: READ or EXECUTE
-        return cache._core.resolve(ref_id, actor=actor, use=True, uses=current_uses() if uses is None else uses)
+        return cache._core.resolve(
+            ref_id, actor=actor, use=True, uses=current_uses() if uses is None else uses
+        )
 
     def follow(ref_id: str) -> Any:
         # a stored value may be anybody's text: what it points at needs the caller's own READ

@@ -611,6 +611,7 @@ class RefCache:
         on_missing: Literal["isolate", "error", "fallback"] = "isolate",
         docs: Literal["short", "none", "full"] | None = None,
         max_retries: int = 0,
+        declassify: bool = False,
     ) -> Callable[[Function], Function]:
         """Cache a tool's results: the caller gets a dict with a reference and the value or a preview.
 
@@ -638,6 +639,8 @@ class RefCache:
             docs: What the docstring says of references: `"full"`, one `"short"` sentence, or `"none"`. None =
                 full, and short in the lists of servers with `install`.
             max_retries: With `async_timeout`, how often the function is run again after it raised.
+            declassify: Whether results are open under `policy` alone, whatever they were made of. False = they
+                inherit from the values that the call used: who may not read one of those may not read the result.
 
         Raises:
             TypeError: If it is put above `@mcp.tool`, or the policy or TTL is none.
@@ -669,6 +672,7 @@ class RefCache:
                 on_missing=on_missing,
                 docs=docs,
                 max_retries=max_retries,
+                declassify=declassify,
             ),
         )
 
@@ -732,10 +736,11 @@ class RefCache:
 
     def _policy_of(self, namespace: str) -> AccessPolicy:
         """Who may do what in a namespace where nothing else is said."""
-        for pattern, policy in self._namespace_policies:
-            if fnmatchcase(namespace, pattern):
-                return policy
-        return self._default_policy
+        matching = [each for each in self._namespace_policies if fnmatchcase(namespace, each[0])]
+        if not matching:
+            return self._default_policy
+        # as the core does: its own name before any pattern, a longer pattern before a shorter one
+        return max(matching, key=lambda each: (each[0] == namespace, len(each[0])))[1]
 
     def _knows(self, text: str) -> bool:
         """Whether a text is a reference that this cache may follow."""
