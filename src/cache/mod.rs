@@ -22,6 +22,8 @@ use crate::preview::PreviewGenerator;
 use crate::reference::CacheName;
 
 pub use answer::{Answer, AnswerOptions};
+#[cfg(feature = "python")]
+pub(crate) use answer::Received;
 pub use builder::Builder;
 #[cfg(feature = "python")]
 pub(crate) use lookup::not_found;

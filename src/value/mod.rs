@@ -7,6 +7,7 @@ pub(crate) mod index;
 mod items;
 mod keys;
 pub(crate) mod literal;
+mod masked;
 mod mismatch;
 mod notes;
 mod parse;
@@ -26,6 +27,8 @@ pub use document::{Container, Document, Kind};
 pub use excerpt::{Excerpt, Node};
 #[allow(unused_imports, reason = "used by the Python walker")]
 pub(crate) use notes::{KeyType, Note, Notes};
+pub use masked::Masked;
+pub(crate) use masked::{Hide, hide};
 pub use remote::Remote;
 pub(crate) use remote::TextSource;
 pub use scan::Item;
