@@ -136,6 +136,7 @@ impl Entry {
     }
 
     /// Number of items of a collection, as far as that may be told.
+    #[cfg(feature = "python")]
     pub(crate) fn total_items(&self) -> Option<usize> {
         match &self.value {
             Value::Masked(value) => value.total_items(),

@@ -27,7 +27,7 @@ use super::measure;
 use super::snapshot::{self, Keep, Snapshot};
 use crate::backend::{Fence, Want};
 use crate::cache::{
-    Access, Answer, AnswerOptions, GetOptions, RefCache, ResolveRequires, SetOptions, Ttl,
+    Access, Answer, AnswerOptions, GetOptions, Received, RefCache, ResolveRequires, SetOptions, Ttl,
     checked_ttl, not_found,
 };
 use crate::preview::PreviewStrategy;
