@@ -9,6 +9,7 @@ use crate::access::Actor;
 use crate::entry::Entry;
 use crate::error::{Error, ErrorKind, Result};
 use crate::preview::PreviewResult;
+use crate::value::Value;
 
 /// Options of [`RefCache::answer`].
 #[derive(Clone, Copy)]
@@ -25,6 +26,8 @@ pub struct AnswerOptions<'a> {
 pub enum Answer {
     /// The value fits: show it.
     Complete {
+        /// The value as the receiver sees it.
+        value: Value,
         /// Its size in the cache's unit.
         size: usize,
     },
@@ -35,6 +38,14 @@ pub enum Answer {
         /// Whether it may hand the reference to a tool that uses it.
         usable: bool,
     },
+}
+
+/// What the receiver of a result gets to see.
+pub(crate) enum Received {
+    /// The entry, as it sees it.
+    Seen(Arc<Entry>),
+    /// Nothing; it may hand the reference on, or not even that.
+    Hidden { usable: bool },
 }
 
 impl RefCache {
@@ -50,9 +61,17 @@ impl RefCache {
         entry: &Arc<Entry>,
         options: &AnswerOptions<'_>,
     ) -> Result<Answer> {
-        if let Some(hidden) = self.hidden(entry, options)? {
-            return Ok(hidden);
+        match self.receive(entry, options)? {
+            Received::Seen(entry) => self.show(id, &entry).await,
+            Received::Hidden { usable } => Ok(Answer::Hidden { usable }),
         }
+    }
+
+    /// The answer to a receiver who sees the entry like this.
+    ///
+    /// # Errors
+    /// What user-written parts and the store fail with.
+    pub(crate) async fn show(&self, id: &str, entry: &Arc<Entry>) -> Result<Answer> {
         let preview = GetOptions::default();
         // a remembered preview that shows less than all says that the value does not fit
         if let Some(view) = self.remembered_view(entry, &preview)
@@ -63,20 +82,21 @@ impl RefCache {
         if let Some(size) = self.complete_size(entry).await? {
             // all of it is going to be shown
             entry.value.load().await?;
-            return Ok(Answer::Complete { size });
+            let value = entry.value.clone();
+            return Ok(Answer::Complete { value, size });
         }
         Ok(Answer::Preview(self.view(id, entry, &preview).await?))
     }
 
-    /// The answer to a receiver that may not see the value.
+    /// The entry as its receiver sees it, if it may.
     ///
     /// # Errors
     /// As [`answer`](Self::answer).
-    pub(crate) fn hidden(
+    pub(crate) fn receive(
         &self,
-        entry: &Entry,
+        entry: &Arc<Entry>,
         options: &AnswerOptions<'_>,
-    ) -> Result<Option<Answer>> {
+    ) -> Result<Received> {
         let access = if options.producer || !entry.details.bound {
             Access::Receive
         } else {
@@ -84,15 +104,15 @@ impl RefCache {
         };
         let denied = |error: &Error| error.kind() == ErrorKind::PermissionDenied;
         match self.authorize(entry, options.actor, access) {
-            Ok(()) => return Ok(None),
+            Ok(sees) => return Ok(Received::Seen(sees.of(entry))),
             Err(error) if denied(&error) => {}
             Err(error) => return Err(error),
         }
         match self.authorize(entry, options.actor, Access::Use) {
-            Ok(()) => Ok(Some(Answer::Hidden { usable: true })),
+            Ok(_) => Ok(Received::Hidden { usable: true }),
             // never an error after the function has run
             Err(error) if denied(&error) && options.producer => {
-                Ok(Some(Answer::Hidden { usable: false }))
+                Ok(Received::Hidden { usable: false })
             }
             Err(error) => Err(error),
         }
@@ -109,6 +129,7 @@ impl RefCache {
         {
             return Ok(Some(*size).filter(|size| *size <= limit));
         }
+        entry.value.ready().await?;
         let mut whole = entry.value.excerpt()?;
         let mut fits = measurer.fits(&whole, limit);
         if whole.document().lacks_some() {

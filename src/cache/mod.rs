@@ -22,6 +22,8 @@ use crate::measure::SizeMeasurer;
 use crate::preview::PreviewGenerator;
 use crate::reference::CacheName;
 
+#[cfg(feature = "python")]
+pub(crate) use answer::Received;
 pub use answer::{Answer, AnswerOptions};
 pub use builder::Builder;
 #[cfg(feature = "python")]

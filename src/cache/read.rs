@@ -114,7 +114,7 @@ impl RefCache {
         for key in keys.drain(..) {
             let found = self.parts.backend.get(&key, self.now(), Want::Head).await?;
             match found.map(|entry| self.authorize(&entry, actor, Access::Read)) {
-                Some(Ok(())) => readable.push(key),
+                Some(Ok(_)) => readable.push(key),
                 Some(Err(error)) if error.kind() != ErrorKind::PermissionDenied => {
                     return Err(error);
                 }
@@ -145,7 +145,7 @@ impl RefCache {
             || self.parts.backend.exists(text, self.now()).await?)
     }
 
-    /// The live entry that is meant, if the actor may do that with it.
+    /// The live entry that is meant, as the actor sees it, if it may do that with it.
     pub(crate) async fn fetch(
         &self,
         id: &str,
@@ -158,8 +158,8 @@ impl RefCache {
                 self.authorize(entry, actor, access).is_ok()
             })
             .await?;
-        let found = found.ok_or_else(|| not_found(id))?;
-        self.authorize(&found.1, actor, access)?;
-        Ok(found)
+        let (ref_id, entry) = found.ok_or_else(|| not_found(id))?;
+        let sees = self.authorize(&entry, actor, access)?;
+        Ok((ref_id, sees.of(&entry)))
     }
 }

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 
 use super::RefCache;
 use super::options::Access;
+use super::present::Sees;
 use crate::access::{AccessPolicy, Actor};
 use crate::entry::Entry;
 use crate::error::{ErrorKind, Result};
@@ -126,7 +127,7 @@ impl Uses {
         Ok(!self.hidden_from(actor)?.is_empty())
     }
 
-    /// Of what was used, that which this actor may not see.
+    /// Of what was used, that which this actor may not see, or not all of.
     ///
     /// # Errors
     /// As [`hides_from`](Self::hides_from).
@@ -134,7 +135,8 @@ impl Uses {
         let mut hidden = Vec::new();
         for used in self.used() {
             match used.cache.authorize(&used.entry, actor, Access::Read) {
-                Ok(()) => {}
+                Ok(Sees::All) => {}
+                Ok(Sees::Masked(_)) => hidden.push(used),
                 Err(error) if error.kind() == ErrorKind::PermissionDenied => hidden.push(used),
                 Err(error) => return Err(error),
             }

@@ -108,8 +108,12 @@ impl RefCache {
         }
         let entry = Arc::new(entry);
         if options.prepare && entry.value.total_size().is_some_and(|size| size > SMALL) {
-            // what is shown of a tool's result is asked for at once, and again with every hit
-            self.make_view(&entry, &GetOptions::default()).await?;
+            // what is shown of a tool's result is asked for at once, and again with every hit: by agents
+            let seen = match entry.policy.masked_paths()? {
+                Some(masks) => entry.seen(masks),
+                None => Arc::clone(&entry),
+            };
+            self.make_view(&seen, &GetOptions::default()).await?;
         }
         let put = PutOptions {
             name: Some(&name),
@@ -146,7 +150,9 @@ impl RefCache {
     /// [`PermissionDenied`](ErrorKind::PermissionDenied), and what the store fails with.
     pub async fn delete(&self, id: &str, actor: Option<&dyn Actor>) -> Result<bool> {
         let may = |entry: &Entry| {
-            actor.map_or(Ok(()), |actor| self.authorize(entry, actor, Access::Delete))
+            actor.map_or(Ok(()), |actor| {
+                self.authorize(entry, actor, Access::Delete).map(drop)
+            })
         };
         match self
             .find(id, Want::Head, |entry| may(entry).is_ok())
@@ -180,7 +186,7 @@ impl RefCache {
                 continue;
             };
             match self.authorize(&entry, actor, Access::Delete) {
-                Ok(()) => removed += usize::from(self.parts.backend.delete(&id).await?),
+                Ok(_) => removed += usize::from(self.parts.backend.delete(&id).await?),
                 Err(error) if error.kind() == ErrorKind::PermissionDenied => {}
                 Err(error) => return Err(error),
             }

@@ -12,6 +12,7 @@ mod entry;
 mod error;
 mod fingerprint;
 mod hook;
+mod masked;
 mod measure;
 mod portable;
 mod preview;
@@ -37,8 +38,9 @@ mod _core {
 
     #[pymodule_export]
     use super::access::{
-        actor_matches, check_permission, effective_permissions, escape_template_value,
-        expand_template, namespace_admits, namespace_name, parse_namespace, required_session,
+        actor_matches, check_masked_paths, check_permission, effective_permissions,
+        escape_template_value, expand_template, namespace_admits, namespace_name, parse_namespace,
+        required_session,
     };
     #[pymodule_export]
     use super::arguments::Never;
@@ -50,6 +52,8 @@ mod _core {
     use super::contains_refs::contains_refs;
     #[pymodule_export]
     use super::fingerprint::{Unkeyable, fingerprint, identity_of};
+    #[pymodule_export]
+    use super::masked::masked;
     #[pymodule_export]
     use super::measure::{Encoding, count_characters, count_tokens, json_text};
     #[pymodule_export]

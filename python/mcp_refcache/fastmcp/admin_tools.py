@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 from mcp_refcache._results import as_sent
-from mcp_refcache.fastmcp._reference_info import entries_of, entry_of
+from mcp_refcache.fastmcp._reference_info import entries_of, entry_of, shown_value
 from mcp_refcache.fastmcp._reference_info import format_reference_info as _format_reference_info
 from mcp_refcache.models import PreviewStrategy, SizeMode
 
@@ -149,7 +149,7 @@ def create_get_reference_info_tool(cache: "RefCache", admin_check: AdminChecker 
             return {"error": "Not found", **_not_found(ref_id)}
         info = _format_reference_info(ref_id, entry, include_preview=True)
         if include_value:
-            info["value"] = as_sent(entry.value)
+            info["value"] = as_sent(shown_value(entry))
         return info
 
     return _with_context(get_reference_info)

@@ -168,7 +168,8 @@ impl Backend for Stored {
     }
 
     async fn remember(&self, id: &str, entry: &Entry) -> Result<()> {
-        if entry.value.total_size().is_none_or(|size| size <= SMALL) {
+        let value = entry.value.whole();
+        if value.total_size().is_none_or(|size| size <= SMALL) {
             return Ok(());
         }
         let Some(Record { head, .. }) = self
@@ -180,7 +181,7 @@ impl Backend for Stored {
             return Ok(());
         };
         let decoder = self.decoder(id);
-        let document = entry.value.document()?;
+        let document = value.document()?;
         let side = match decoder.side(&head)? {
             Some(side) => side.with_views(entry, &document)?,
             // written by the original: only with the whole text at hand an index can be made

@@ -12,7 +12,7 @@ use super::super::error::to_py;
 use super::actor::PyActor;
 use super::checker::NativeChecker;
 use super::permission;
-use super::policy::PyPolicy;
+use super::policy::{PyPolicy, masks_of};
 use super::resolver::{self, PyResolver};
 use crate::access::{
     Actor, ActorPattern, ActorType, DefaultNamespaceRules, DefaultPermissionChecker, Filling,
@@ -48,6 +48,12 @@ pub(crate) fn check_permission(
     with_checker(resolver, |checker| {
         checker.check(&policy, required, &actor, namespace)
     })
+}
+
+/// Raise ValueError for what is no masked path, TypeError for what is no text.
+#[pyfunction]
+pub(crate) fn check_masked_paths(paths: &Bound<'_, PyAny>) -> PyResult<()> {
+    masks_of(paths).map(drop)
 }
 
 /// Everything that the actor may do.

@@ -72,12 +72,12 @@ impl Found {
     /// Number of items of a collection.
     #[getter]
     fn total_items(&self) -> Option<usize> {
-        self.entry.details.total_items
+        self.entry.total_items()
     }
 
     /// Characters of the JSON text.
     #[getter]
     fn total_size(&self) -> Option<usize> {
-        self.entry.details.total_size
+        self.entry.total_size()
     }
 }

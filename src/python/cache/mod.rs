@@ -29,8 +29,8 @@ use super::measure;
 use super::snapshot::{self, Keep, Snapshot};
 use crate::backend::{Fence, Want};
 use crate::cache::{
-    Access, Answer, AnswerOptions, GetOptions, RefCache, ResolveRequires, SetOptions, Ttl,
-    checked_ttl, not_found,
+    Access, Answer, AnswerOptions, GetOptions, Received, RefCache, ResolveRequires, SetOptions,
+    Ttl, checked_ttl, not_found,
 };
 use crate::preview::PreviewStrategy;
 use crate::reference::RefId;
@@ -653,27 +653,35 @@ impl Cache {
                         Generation::Foreign(own) => Some(own),
                         Generation::Native(_) => None,
                     });
-            let answer = match own {
-                None => Ok(core.answer(&id, &entry, &options).await.map_err(to_py)?),
-                Some(own) => match core.hidden(&entry, &options).map_err(to_py)? {
-                    Some(hidden) => Ok(hidden),
-                    None => {
-                        entry.value.load().await.map_err(to_py)?;
-                        let size = core.complete_size(&entry).await.map_err(to_py)?;
-                        size.map(|size| Answer::Complete { size }).ok_or(own)
-                    }
-                },
+            let seen = core.receive(&entry, &options).map_err(to_py)?;
+            let answer = match (&seen, own) {
+                (Received::Hidden { usable }, _) => Ok(Answer::Hidden { usable: *usable }),
+                (Received::Seen(entry), None) => Ok(core.show(&id, entry).await.map_err(to_py)?),
+                (Received::Seen(entry), Some(own)) => {
+                    entry.value.load().await.map_err(to_py)?;
+                    let size = core.complete_size(entry).await.map_err(to_py)?;
+                    let value = || entry.value.clone();
+                    size.map(|size| Answer::Complete {
+                        value: value(),
+                        size,
+                    })
+                    .ok_or(own)
+                }
             };
             Python::attach(|py| {
                 let fields = PyDict::new(py);
                 fields.set_item(intern!(py, "ref_id"), &*id)?;
+                let entry = match &seen {
+                    Received::Seen(entry) => entry,
+                    Received::Hidden { .. } => &entry,
+                };
                 match answer {
-                    Ok(Answer::Complete { size }) => reply::complete(&fields, &entry, size)?,
-                    Ok(Answer::Preview(view)) => reply::preview(&fields, &view, &core, &entry)?,
+                    Ok(Answer::Complete { size, .. }) => reply::complete(&fields, entry, size)?,
+                    Ok(Answer::Preview(view)) => reply::preview(&fields, &view, &core, entry)?,
                     Ok(Answer::Hidden { usable }) => reply::hidden(&fields, usable)?,
                     Err(own) => {
-                        let result = own.generate(py, &core, &entry, &GetOptions::default())?;
-                        reply::foreign_preview(&fields, &result)?;
+                        let result = own.generate(py, &core, entry, &GetOptions::default())?;
+                        reply::foreign_preview(&fields, &result, entry)?;
                     }
                 }
                 fields.set_item(intern!(py, "namespace"), &*entry.namespace)?;
