@@ -101,6 +101,21 @@ impl Entry {
         }
     }
 
+    /// The same entry as if it had another policy.
+    #[cfg(feature = "python")]
+    pub(crate) fn under(&self, policy: Arc<dyn PolicySource>) -> Self {
+        Self {
+            value: self.value.clone(),
+            namespace: Arc::clone(&self.namespace),
+            policy,
+            created_at: self.created_at,
+            expires_at: self.expires_at,
+            details: self.details.clone(),
+            views: Views::default(),
+            size: OnceLock::new(),
+        }
+    }
+
     /// The same entry in a form that another process can read: a document and a policy of this crate.
     ///
     /// # Errors

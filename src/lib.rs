@@ -44,6 +44,7 @@ pub use backend::{Backend, MemoryBackend};
 pub use cache::{
     Access, Answer, AnswerOptions, Builder, GetOptions, NamespaceRule, PreviewConfig, RefCache,
     Reference, Resolution, ResolveOptions, ResolveRequires, Response, SetOptions, Settings, Ttl,
+    Uses,
 };
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use entry::{Details, Entry};

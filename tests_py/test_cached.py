@@ -247,7 +247,9 @@ class TestRights:
         def double(data):
             return data["balance"] * 2
 
-        assert double(secret()["ref_id"])["value"] == 14
+        answer = double(secret()["ref_id"])
+        assert answer["preview"] is None
+        assert cache.resolve(answer["ref_id"]) == 14
 
     def test_a_hit_is_judged(self, cache):
         f = cache.cached(policy=HIDDEN)(count())
@@ -433,7 +435,7 @@ class TestReferences:
         secret = cache.set("s", "hidden", policy=POLICY_EXECUTE_ONLY).ref_id
         with pytest.raises(KeyError):
             cache.cached(actor=DefaultActor.agent())(len)(secret)
-        assert cache.cached(actor="user")(len)(secret)["value"] == 6
+        assert cache.resolve(cache.cached(actor="user")(len)(secret)["ref_id"]) == 6
 
     def test_the_object_of_a_method_is_no_argument(self, cache):
         import dataclasses

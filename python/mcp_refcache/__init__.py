@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from mcp_refcache._core import VERSION as __version__  # noqa: N811 -- a constant under Python's own name
 
 if TYPE_CHECKING:
+    from mcp_refcache._declassified import Declassified
     from mcp_refcache._identity import Identity, use_identity
     from mcp_refcache._ref import Ref, TakesRef
     from mcp_refcache.access.actor import Actor, ActorLike, ActorType, DefaultActor, resolve_actor
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
         BackendTimeoutError,
         CodecError,
         RefCacheError,
+        WithheldError,
     )
     from mcp_refcache.models import (
         AsyncTaskResponse,
@@ -117,6 +119,7 @@ __all__ = [
     "CircularReferenceError",
     "CodecError",
     "DEFAULT_FALLBACKS",
+    "Declassified",
     "DefaultActor",
     "DefaultNamespaceResolver",
     "DefaultPermissionChecker",
@@ -162,6 +165,7 @@ __all__ = [
     "TokenMeasurer",
     "Tokenizer",
     "TruncateGenerator",
+    "WithheldError",
     "__version__",
     "build_context_scoped_policy",
     "derive_actor_from_context",
@@ -180,6 +184,7 @@ __all__ = [
 ]
 
 _NAMES = {
+    "._declassified": "Declassified",
     "._identity": "Identity use_identity",
     "._ref": "Ref TakesRef",
     ".access.actor": "Actor ActorLike ActorType DefaultActor resolve_actor",
@@ -199,7 +204,7 @@ _NAMES = {
     ),
     ".exceptions": (
         "BackendBusyError BackendConnectionError BackendError BackendIOError BackendTimeoutError CodecError "
-        "RefCacheError"
+        "RefCacheError WithheldError"
     ),
     ".models": (
         "AsyncTaskResponse CacheReference CacheResponse PaginatedResponse PreviewConfig "

@@ -26,6 +26,10 @@ from mcp_refcache._signatures import union_members
 _SCALARS: Final = (str, bytes, bytearray, enum.Enum)
 
 
+#: The title of errors about referenced values; they show what was sent, and nothing of the value.
+NOT_FITTING: Final = "arguments"
+
+
 class AcceptRef:
     """Marks a parameter that also takes references: `Annotated[list[int], AcceptRef(...)]`.
 
@@ -79,7 +83,7 @@ class AcceptRef:
         except ValidationError as error:
             problem = unfit(error)
         details = InitErrorDetails(type=problem, loc=(self._name,), input=given)
-        raise ValidationError.from_exception_data("arguments", [details])
+        raise ValidationError.from_exception_data(NOT_FITTING, [details])
 
 
 class Pending:

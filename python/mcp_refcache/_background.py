@@ -205,7 +205,16 @@ class Background:
         if execution.info.status == TaskStatus.CANCELLED:
             told = self._tasks.describe(execution, None)
             return told.to_dict(request.format or self._format)
-        landed = execution.outcome.result()  # raises what the function raised
+        try:
+            landed = execution.outcome.result()
+        except Exception as error:
+            failure = self._plan.failure(request, error, execution.collector)
+            if failure is error:
+                raise
+        else:
+            failure = None
+        if failure is not None:
+            raise failure
         if leads:
             return execution.answer
         return None if landed is None else self._plan.answer(request, landed)

@@ -56,11 +56,29 @@ def decorate(cache: "RefCache", options: Options) -> Callable[[Any], Any]:
 
 def _sync_wrapper(plan: Plan, function: Callable[..., Any]) -> Callable[..., Any]:
     def run(request: Request, flight: Flight | None = None) -> Any:
-        result = materialise(function(*request.args, **request.kwargs))
-        found = plan.store(request, result)
-        if flight is not None:
-            flight.landed = found
-        return plan.produced(request, result, found)
+        try:
+            with plan.collecting(request, flight):
+                result = materialise(function(*request.args, **request.kwargs))
+                result = plan.opened(request, result)
+        except Exception as error:
+            failure = plan.failure(request, error)
+            if failure is error:
+                raise
+        else:
+            found = plan.store(request, result)
+            if flight is not None:
+                flight.landed = found
+            return plan.produced(request, result, found)
+        raise failure  # here nothing of the error is attached to it
+
+    def join(request: Request, flight: Flight) -> "Outcome":
+        try:
+            return flight.wait()
+        except Exception as error:
+            failure = plan.failure(request, error, flight.collector)
+            if failure is error:
+                raise
+        raise failure
 
     def call(*args: Any, **kwargs: Any) -> Any:
         request = plan.prepare(args, kwargs, read_caller(plan.cache, wants_values=plan.wants_values))
@@ -78,7 +96,7 @@ def _sync_wrapper(plan: Plan, function: Callable[..., Any]) -> Callable[..., Any
                         if found is None:
                             return run(request, flight)
                 else:
-                    found = flight.wait()
+                    found = join(request, flight)
             if found == Flight.UNSHARED:
                 break
             if found is not None:
@@ -90,12 +108,30 @@ def _sync_wrapper(plan: Plan, function: Callable[..., Any]) -> Callable[..., Any
 
 def _async_wrapper(plan: Plan, function: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
     async def run(request: Request, flight: Flight | None = None) -> Any:
-        result = function(*request.args, **request.kwargs)
-        result = await amaterialise(await result if inspect.isawaitable(result) else result)
-        found = await plan.astore(request, result)
-        if flight is not None:
-            flight.landed = found
-        return await plan.aproduced(request, result, found)
+        try:
+            with plan.collecting(request, flight):
+                result = function(*request.args, **request.kwargs)
+                result = await amaterialise(await result if inspect.isawaitable(result) else result)
+                result = plan.opened(request, result)
+        except Exception as error:
+            failure = plan.failure(request, error)
+            if failure is error:
+                raise
+        else:
+            found = await plan.astore(request, result)
+            if flight is not None:
+                flight.landed = found
+            return await plan.aproduced(request, result, found)
+        raise failure  # here nothing of the error is attached to it
+
+    async def join(request: Request, flight: Flight) -> "Outcome":
+        try:
+            return await flight.await_outcome()
+        except Exception as error:
+            failure = plan.failure(request, error, flight.collector)
+            if failure is error:
+                raise
+        raise failure
 
     async def call(*args: Any, **kwargs: Any) -> Any:
         request = await plan.aprepare(args, kwargs, await aread_caller(plan.cache))
@@ -114,7 +150,7 @@ def _async_wrapper(plan: Plan, function: Callable[..., Any]) -> Callable[..., Aw
                             if found is None:
                                 return await run(request, flight)
                 else:
-                    found = await flight.await_outcome()
+                    found = await join(request, flight)
             if found == Flight.UNSHARED:
                 break
             if found is not None:

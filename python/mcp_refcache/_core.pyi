@@ -112,6 +112,7 @@ class Cache:
         page: Any | None = None,
         page_size: Any | None = None,
         max_size: Any | None = None,
+        uses: Uses | None = None,
         wait: bool = True,
     ) -> Any:
         """
@@ -138,6 +139,10 @@ class Cache:
         """
         Whether a text is a reference that this cache may follow.
         """
+    def note(self, /, found: Found, uses: Uses) -> None:
+        """
+        Notes that the value of an entry that was found is used.
+        """
     def release(self, /, lease: str, token: int, *, wait: bool = True) -> Any:
         """
         Gives a lease back; whether the holder of the token still had it.
@@ -146,9 +151,11 @@ class Cache:
         """
         Lets a lease end so many seconds from now instead; whether the holder of the token still has it.
         """
-    def resolve(self, /, ref_id: Any, *, actor: Any, use: bool = False, wait: bool = True) -> Any:
+    def resolve(
+        self, /, ref_id: Any, *, actor: Any, use: bool = False, uses: Uses | None = None, wait: bool = True
+    ) -> Any:
         """
-        The value: for `use`, READ or EXECUTE is enough.
+        The value: for `use`, READ or EXECUTE is enough. `uses` notes that it was given out.
         """
     def set(
         self,
@@ -168,13 +175,15 @@ class Cache:
         prepare: bool = False,
         promised: str | None = None,
         fence: tuple[str, int] | None = None,
+        uses: Uses | None = None,
         wait: bool = True,
     ) -> Any:
         """
         Stores a value.
 
         With `any`, a value that has no JSON text is kept as the object it is; else it is an error. `prepare`
-        makes the preview at once. `fence` is the name and token of the lease under which it was made.
+        makes the preview at once. `fence` is the name and token of the lease under which it was made,
+        `uses` what it was made of.
         """
     def set_checker(self, /, checker: Any) -> None:
         """
@@ -459,6 +468,34 @@ class Store:
         Stores a snapshot of a `CacheEntry`.
         """
 
+@final
+class Uses:
+    """
+    The entries whose values a call used.
+    """
+    def __len__(self, /) -> int:
+        """
+        How many entries were used.
+        """
+    def __new__(cls, /) -> Uses:
+        """
+        An empty collection.
+        """
+    def hidden_from(self, /, actor: Any) -> list[Found]:
+        """
+        Of what was used, that which the actor may not see.
+        """
+    def inherited(self, /, policy: Any, *, alone: bool = False) -> Any | None:
+        """
+        The policy of a result with this policy of its own; None if it is the same.
+
+        What the calls around this one used counts as well, unless `alone`.
+        """
+    def inner(self, /) -> Uses:
+        """
+        One for a call inside this one: what it uses, this one uses as well.
+        """
+
 def actor_matches(pattern: str, actor_type: str, actor_id: str | None) -> bool:
     """
     Whether an actor of this type and id matches the pattern.
@@ -583,6 +620,7 @@ __all__ = [
     "SqliteStore",
     "Store",
     "Unkeyable",
+    "Uses",
     "VERSION",
     "actor_matches",
     "check_permission",

@@ -9,6 +9,7 @@ from mcp_refcache.models import RetryInfo, TaskInfo, TaskProgress, TaskStatus
 
 if TYPE_CHECKING:
     from mcp_refcache._core import Found
+    from mcp_refcache._provenance import Collector
     from mcp_refcache.access.actor import Actor
 
 
@@ -26,6 +27,7 @@ class Execution:
         stop: Stops it.
         report_to_backend: The progress function of the task backend.
         notify: Tells the client of the caller that started it.
+        collector: What the tool uses; None until it runs.
     """
 
     def __init__(self, ref_id: str, key: Hashable, starter: "Actor", max_retries: int, backend: Any) -> None:
@@ -48,6 +50,7 @@ class Execution:
         self.stop: Callable[[], object] = lambda: None
         self.report_to_backend: Callable[..., bool] | None = None
         self.notify: Callable[[TaskProgress], object] | None = None
+        self.collector: Collector | None = None
 
     @property
     def has_ended(self) -> bool:
@@ -77,12 +80,18 @@ class Execution:
         Returns:
             False once the tool is to stop.
         """
+        if message is not None and self.hides_from(self.starter):
+            message = None  # it may tell of what the caller must not see
         progress = TaskProgress(current=current, total=total, message=message)
         self.info.progress = progress
         goes_on = self.report_to_backend is None or self.report_to_backend(current, total, message)
         if self.notify is not None and not self.is_detached:
             self.notify(progress)
         return goes_on and not self.is_cancelled
+
+    def hides_from(self, actor: "Actor") -> bool:
+        """Whether the tool uses something that an actor may not see."""
+        return self.collector is not None and self.collector.hides_from(actor)
 
     def may_retry(self, error: BaseException) -> bool:
         """Note a failed attempt; tell whether there is to be another."""

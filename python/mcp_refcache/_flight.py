@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
     from mcp_refcache._core import Found
+    from mcp_refcache._provenance import Collector
     from mcp_refcache.cache import RefCache
 
     #: What waiters are told.
@@ -31,6 +32,7 @@ class Flight:
 
     Attributes:
         landed: The stored result. None: it is not to be shared.
+        collector: What the leader's call uses.
     """
 
     #: What `wait` answers if there is nothing to share: run it yourself.
@@ -38,6 +40,7 @@ class Flight:
 
     def __init__(self, flights: Flights, key: Hashable) -> None:
         self.landed: Found | None = None
+        self.collector: Collector | None = None
         self.waiters = 0
         self._flights = flights
         self._key = key

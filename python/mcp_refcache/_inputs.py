@@ -5,11 +5,14 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from mcp_refcache import _compat, _core
-from mcp_refcache._accept_refs import Pending
+from mcp_refcache._accept_refs import NOT_FITTING, Pending
 from mcp_refcache._made import DEAD_REFERENCE, not_usable
+from mcp_refcache._provenance import Collector, collecting
 from mcp_refcache._use import Resolve, as_caller
+from mcp_refcache._withheld import withheld_error
 from mcp_refcache.access.actor import resolve_actor
 from mcp_refcache.context_integration import derive_actor_from_context
+from mcp_refcache.exceptions import BackendError
 
 if TYPE_CHECKING:
     from mcp_refcache._caller import Caller
@@ -28,6 +31,7 @@ class Inputs:
     Args:
         cache: The cache that resolves.
         options: What the author asked for.
+        tool: The name of the function.
         names: The parameters of the function, in order.
         untouched: Those among them that hold no data: the object of a method, what the framework injects.
         has_pending: Whether arguments may come as `Pending`.
@@ -37,59 +41,85 @@ class Inputs:
         self,
         cache: "RefCache",
         options: "Options",
+        tool: str,
         names: tuple[str, ...],
         untouched: frozenset[str],
         has_pending: bool,
     ) -> None:
         self._cache = cache
         self._options = options
+        self._tool = tool
         self._names = names
         self._untouched = untouched
         self._has_pending = has_pending
 
     def resolve(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any], caller: "Caller"
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], caller: "Caller", collector: Collector
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Return the arguments with values in the place of references; the same objects if there are none.
+        """Return the arguments with values in the place of references.
+
+        Args:
+            args: The positional arguments.
+            kwargs: The keyword arguments.
+            caller: Who calls.
+            collector: Where to note what is used.
 
         Raises:
             KeyError: If a reference is missing or not for this caller.
             ValidationError: If a value does not fit the type of its parameter; a ValueError with the same text
                 in a request.
+            WithheldError: If anything fails about a value that the caller may not see.
         """
         try:
-            return self._resolve(args, kwargs, caller)
-        except KeyError as error:
-            dead = DEAD_REFERENCE.match(str(error.args[0])) if error.args else None
-            if dead is None or not caller.in_context:
+            with collecting(collector):
+                return self._resolve(args, kwargs, caller)
+        except Exception as error:
+            told = self._told(error, caller, collector)
+            if told is error:
                 raise
-            telling, message = _compat.telling(KeyError), not_usable(self._cache, dead[1], caller.actor)
-        except ValidationError as error:
-            if not caller.in_context:
-                raise
+        raise told
+
+    def _told(self, error: Exception, caller: "Caller", collector: Collector) -> Exception:
+        """What the caller is told of a failure."""
+        if isinstance(error, KeyError) and error.args:
+            dead = DEAD_REFERENCE.match(str(error.args[0]))
+            if dead is not None and _core.is_ref_id(dead[1]):
+                message = not_usable(self._cache, dead[1], caller.actor)
+                return _compat.telling(KeyError)(message) if caller.in_context else error
+        if isinstance(error, BackendError):
+            return error
+        if collector.hides_from(caller.actor):
+            about = ""
+            if isinstance(error, ValidationError) and error.title == NOT_FITTING:
+                sent = error.errors(include_url=False)[0]
+                about = f" ({sent['loc'][0]}={sent['input']!r:.200})"
+            return withheld_error(self._tool, error, about=about)
+        if isinstance(error, ValidationError) and caller.in_context:
             # some versions of FastMCP take it for a bad request and keep its text to themselves
-            telling, message = _compat.telling(ValueError), str(error)
-        raise telling(message)
+            return _compat.telling(ValueError)(str(error))
+        return error
 
     def _resolve(
         self, args: tuple[Any, ...], kwargs: dict[str, Any], caller: "Caller"
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        resolve, untouched = self._resolver(caller), self._untouched
+        names = (*self._names, *[""] * len(args))  # what is beyond the names belongs to *args
+        resolved = [
+            arg if name in untouched else resolve(arg) for name, arg in zip(names, args, strict=False)
+        ]
+        named = {name: arg if name in untouched else resolve(arg) for name, arg in kwargs.items()}
+        return tuple(resolved), named
+
+    def have_references(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+        """Tell whether something in the arguments is to be resolved."""
         untouched = self._untouched
-        if untouched:
-            names = (*self._names, *[""] * len(args))  # what is beyond the names belongs to *args
-            open_args = [arg for name, arg in zip(names, args, strict=False) if name not in untouched]
-            open_kwargs = {name: arg for name, arg in kwargs.items() if name not in untouched}
-            if not self._has_references(open_args, open_kwargs):
-                return args, kwargs
-            resolve = self._resolver(caller)
-            resolved = [
-                arg if name in untouched else resolve(arg) for name, arg in zip(names, args, strict=False)
-            ]
-            return tuple(resolved), {**kwargs, **{name: resolve(arg) for name, arg in open_kwargs.items()}}
-        if not self._has_references(args, kwargs):
-            return args, kwargs
-        resolve = self._resolver(caller)
-        return tuple(map(resolve, args)), {name: resolve(arg) for name, arg in kwargs.items()}
+        if not untouched:
+            return self._has_references(args, kwargs)
+        names = (*self._names, *[""] * len(args))
+        open_args = [arg for name, arg in zip(names, args, strict=False) if name not in untouched]
+        return self._has_references(
+            open_args, {name: arg for name, arg in kwargs.items() if name not in untouched}
+        )
 
     def may_have_references(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
         """Tell whether something in the arguments looks like a reference; no store is asked."""

@@ -39,6 +39,7 @@ class Options:
     on_missing: Literal["isolate", "error", "fallback"] = "isolate"
     docs: Literal["short", "none", "full"] | None = None
     max_retries: int = 0
+    declassify: bool = False
 
     def __post_init__(self) -> None:
         if self.async_timeout is not None and not self.async_timeout >= 0:

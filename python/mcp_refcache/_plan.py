@@ -5,19 +5,23 @@ import logging
 import re
 import uuid
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from mcp_refcache import _core
 from mcp_refcache._accept_refs import widen
 from mcp_refcache._background import CALLBACK, Background, unheard
 from mcp_refcache._caller import lacking_names
+from mcp_refcache._declassified import open_parts
 from mcp_refcache._flight import Flight, flights_of
 from mcp_refcache._identity import Identity
 from mcp_refcache._inputs import Inputs, looks_like_one
 from mcp_refcache._keys import Arguments, identify
 from mcp_refcache._missing import Receiver, closed_policy, refusal
+from mcp_refcache._provenance import Collector, call_collector, collecting, current, note, note_opened
 from mcp_refcache._results import answer_without_store, as_sent, is_protocol_result, is_unfinished
 from mcp_refcache._signatures import hints_of, injected_names, name_of, owner_name, signature_of
+from mcp_refcache._withheld import withheld_error, withheld_result
 from mcp_refcache.context_integration import build_context_scoped_policy, expand_template
 from mcp_refcache.events import EventKind
 from mcp_refcache.exceptions import BackendError
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
     from mcp_refcache._core import Found
     from mcp_refcache._execution import Execution
     from mcp_refcache._options import Options
+    from mcp_refcache.access.actor import Actor
     from mcp_refcache.cache import RefCache
     from mcp_refcache.permissions import AccessPolicy
 
@@ -47,18 +52,23 @@ class Request:
         caller: Who receives the answer.
         key: The cache key; None if nobody is to find the result by its call.
         namespace: Where the result goes.
-        policy: Who may do what with it; None = as the cache says.
+        own: What the author says of who may do what with it; None = as the cache says.
+        policy: The same with what it inherits from the values that the call uses.
+        shown: The policy by which the answer is decided; None = that of the result.
+        collector: What the call uses; None as long as nobody collects and no reference came.
+        asker: Who calls.
         lacks: The id that the caller would need to find the result again; None if it has all.
         format: How much to say of a call that goes on in the background; None = as the author said.
         execution: The run in the background that this call started.
         landed: The result that this call stored.
         is_stored: Whether the result is to be stored.
         fence: The name and token of the lease under which this call runs.
+        is_open: Whether the result does not inherit.
     """
 
     __slots__ = (
-        "args", "caller", "execution", "fence", "format", "is_stored", "key", "kwargs", "lacks", "landed", "namespace",
-        "policy",
+        "args", "asker", "caller", "collector", "execution", "fence", "format", "is_open", "is_stored", "key", "kwargs",
+        "lacks", "landed", "namespace", "own", "policy", "shown",
     )  # fmt: skip
 
     def __init__(
@@ -73,7 +83,11 @@ class Request:
         self.kwargs = kwargs
         self.caller = caller
         self.namespace = namespace
-        self.policy = policy
+        self.own = self.policy = policy
+        self.shown: AccessPolicy | None = None
+        self.collector: Collector | None = None
+        self.asker: Actor = caller.actor
+        self.is_open = False
         self.key: str | None = None
         self.lacks: str | None = None
         self.format: AsyncResponseFormat | None = None
@@ -113,7 +127,7 @@ class Plan:
         self.widened = widen(self.signature, self.hints, injected, knows, only_marked=not takes_refs)
         names = tuple(self.signature.parameters)
         untouched = injected | owner_name(function, names)
-        self._inputs = Inputs(cache, options, names, untouched, bool(self.widened))
+        self._inputs = Inputs(cache, options, self.name, names, untouched, bool(self.widened))
         self._arguments = Arguments(self.signature, without=injected)
         self._has_format = _FORMAT in names
         self._callback_place = names.index(CALLBACK) if self.hidden else 0
@@ -149,23 +163,30 @@ class Plan:
             asked_format = self._read_format(kwargs.pop(_FORMAT))
         if self.hidden and CALLBACK not in kwargs and len(args) <= self._callback_place:
             kwargs[CALLBACK] = unheard
-        if options.resolve_refs:
-            args, kwargs = self._inputs.resolve(args, kwargs, caller)
+        has_references = bool(options.resolve_refs) and self._inputs.have_references(args, kwargs)
+        collector = None
+        if has_references or current() is not None:
+            collector = call_collector(declassify=options.declassify)
+            if has_references:
+                args, kwargs = self._inputs.resolve(args, kwargs, caller, collector)
         namespace = self.cache.default_namespace if options.namespace is None else options.namespace
         request = Request(args, kwargs, caller, namespace, options.policy)
         request.format = asked_format
+        request.collector, request.is_open = collector, options.declassify
         if not self.wants_values:
-            request.key = None if caller.answers else self._key(args, kwargs, None)
+            self._inherit(request)
+            request.key = None if caller.answers else self._key(request, None)
             return request
         if options.is_scoped:
             self._scope(request)
+        self._inherit(request)
         if lacking and caller.in_context and options.on_missing == "isolate":
             self._isolate(request, lacking[0])
         elif not caller.answers and self._is_reusable(caller):
             policy = request.policy
             identity = Identity.from_values(caller.values) if self._is_personal else None
             owner = (policy.owner, policy.bound_session) if policy is not None else None
-            request.key = self._key(args, kwargs, (owner, identity))
+            request.key = self._key(request, (owner, identity))
         return request
 
     async def aprepare(self, args: tuple[Any, ...], kwargs: dict[str, Any], caller: "Caller") -> Request:
@@ -187,7 +208,7 @@ class Plan:
             self.cache._core.check_namespace(request.namespace)
         if options.owner_template or options.session_scoped:
             base = self.cache.default_policy if options.policy is None else options.policy
-            request.policy = build_context_scoped_policy(
+            request.own = request.policy = build_context_scoped_policy(
                 base, values, options.owner_template, options.session_scoped
             )
 
@@ -203,7 +224,8 @@ class Plan:
         )
         if may_read:  # once, as it made it
             request.caller = request.caller._replace(actor=Receiver())
-        request.policy = closed_policy(policy)
+        request.own = request.policy = closed_policy(request.own or policy)
+        self._inherit(request)
 
     def _is_reusable(self, caller: "Caller") -> bool:
         if self._is_personal and not (caller.values.get("user_id") or caller.values.get("session_id")):
@@ -215,10 +237,13 @@ class Plan:
             return False
         return True
 
-    def _key(self, args: tuple[Any, ...], kwargs: dict[str, Any], scope: object) -> str | None:
-        values = self._key_values(args, kwargs)
+    def _key(self, request: Request, scope: object) -> str | None:
+        values = self._key_values(request.args, request.kwargs)
         if values is None:
             return None
+        if request.policy is not request.own:
+            # the same content from elsewhere has another policy: one hit must not tell of the other
+            scope = (scope, request.policy)
         try:
             return _core.fingerprint((self._function_part(), self._settings_part, scope, values))[0]
         except Exception as error:  # arguments may raise anything when they are looked at
@@ -278,12 +303,14 @@ class Plan:
         Raises:
             PermissionDenied: If the caller may neither see nor use it.
         """
-        answer = self.cache._core.answer(found, actor=request.caller.actor, producer=self._is_own)
+        shown = self._shown(request, found)
+        answer = self.cache._core.answer(shown, actor=request.caller.actor, producer=self._is_own)
         return self._hit(request, found, answer)
 
     async def aanswer(self, request: Request, found: "Found") -> dict[str, Any]:
         """Return what `answer` returns, without blocking the event loop."""
-        answer = self.cache._core.answer(found, actor=request.caller.actor, producer=self._is_own, wait=False)
+        shown = self._shown(request, found)
+        answer = self.cache._core.answer(shown, actor=request.caller.actor, producer=self._is_own, wait=False)
         return self._hit(request, found, await answer)
 
     @property
@@ -292,14 +319,15 @@ class Plan:
         return self.options.is_scoped
 
     def _hit(self, request: Request, found: "Found", answer: dict[str, Any]) -> dict[str, Any]:
-        self._note(request, found.ref_id)
+        self._note(request, found)
         self._tell(EventKind.HIT, request, found.ref_id)
-        return _sendable(answer, request)
+        return self._sent(request, answer)
 
-    def _note(self, request: Request, ref_id: str) -> None:
+    def _note(self, request: Request, found: "Found") -> None:
+        note(self.cache._core, found)  # for what goes on around this call
         if request.caller.in_context:
             policy = request.policy or self.cache._policy_of(request.namespace)
-            self.cache._made.note(ref_id, self.name, request.namespace, policy, request.caller.actor)
+            self.cache._made.note(found.ref_id, self.name, request.namespace, policy, request.caller.actor)
 
     def board(self, request: Request, *, may_block: bool) -> tuple[Flight | None, bool]:
         """Join an equal call that is running, or lead one; see `Flights.board`."""
@@ -307,10 +335,65 @@ class Plan:
             return None, False
         return self._flights.board((request.namespace, request.key), may_block=may_block)
 
+    # -- while the function runs ----------------------------------------------------------------
+
+    def collecting(self, request: Request, flight: Flight | None) -> "AbstractContextManager[None]":
+        """Collect what the function uses while it runs."""
+        if request.collector is None:
+            request.collector = call_collector(declassify=self.options.declassify)
+        if request.execution is not None:
+            request.execution.collector = request.collector
+        if flight is not None:
+            flight.collector = request.collector
+        return collecting(request.collector)
+
+    def failure(self, request: Request, error: Exception, leader: Collector | None = None) -> Exception:
+        """Return what the caller is told of an error: itself, or only its type if it may tell of hidden values.
+
+        Args:
+            request: The call.
+            error: What the function raised.
+            leader: What it used, if it ran for another caller.
+        """
+        if self._hides(request) or (leader is not None and leader.hides_from(request.asker)):
+            return withheld_error(self.name, error)
+        return error
+
+    def _hides(self, request: Request) -> bool:
+        return request.collector is not None and request.collector.hides_from(request.asker)
+
+    def opened(self, request: Request, result: Any) -> Any:
+        """Return a result with its declassified parts in their places, and note that they are open."""
+        collector = request.collector
+        opened = open_parts(result, opened=collector is not None and bool(collector.opened))
+        request.is_open = request.is_open or opened.is_whole
+        if request.is_open and self._hides(request):
+            note_opened(opened.result)
+        return opened.result
+
+    def _inherit(self, request: Request) -> None:
+        """Restrict a result as what it is made of."""
+        collector = request.collector
+        if collector is None or request.is_open:
+            request.policy = request.own
+            return
+        own = request.own or self.cache._policy_of(request.namespace)
+        policy = collector.inherited(own)
+        request.policy = request.own if policy is own else policy
+        if collector.outer is not None:
+            shown = collector.inherited(own, arguments_only=True)
+            request.shown = None if shown == policy else shown
+
+    def _shown(self, request: Request, found: "Found") -> "Found":
+        if request.shown is None or found.policy != request.policy:
+            return found
+        return found.under(request.shown)
+
     # -- after the function ran: nothing below raises -------------------------------------------
 
     def store(self, request: Request, result: Any) -> "Found | None":
         """Store a result; None if it is to be handed on as it is."""
+        self._inherit(request)
         if not self._is_storable(request, result):
             return None
         found = None
@@ -322,6 +405,7 @@ class Plan:
 
     async def astore(self, request: Request, result: Any) -> "Found | None":
         """Store a result as `store` does, without blocking the event loop."""
+        self._inherit(request)
         if not self._is_storable(request, result):
             return None
         found = None
@@ -370,7 +454,7 @@ class Plan:
     def _landed(self, request: Request, found: "Found | None") -> "Found | None":
         request.landed = found
         if found is not None:
-            self._note(request, found.ref_id)
+            self._note(request, found)
         self._tell(EventKind.MISS, request, None if found is None else found.ref_id)
         return found
 
@@ -379,7 +463,8 @@ class Plan:
         answer = None
         if found is not None:
             try:
-                answer = self.cache._core.answer(found, actor=request.caller.actor, producer=True)
+                shown = self._shown(request, found)
+                answer = self.cache._core.answer(shown, actor=request.caller.actor, producer=True)
             except Exception as error:
                 self._not_shown(error)
         return self._made(request, result, found, answer)
@@ -389,8 +474,9 @@ class Plan:
         answer = None
         if found is not None:
             try:
+                shown = self._shown(request, found)
                 answer = await self.cache._core.answer(
-                    found, actor=request.caller.actor, producer=True, wait=False
+                    shown, actor=request.caller.actor, producer=True, wait=False
                 )
             except Exception as error:
                 self._not_shown(error)
@@ -403,6 +489,8 @@ class Plan:
         self, request: Request, result: Any, found: "Found | None", answer: dict[str, Any] | None
     ) -> Any:
         if found is None and (is_protocol_result(result) or is_unfinished(result)):
+            if self._hides(request) and not request.is_open:
+                raise withheld_result(self.name, result)
             return result
         if answer is None:
             answer = answer_without_store(
@@ -410,7 +498,7 @@ class Plan:
                 result,
                 ref_id=None if found is None else found.ref_id,
                 actor=request.caller.actor,
-                policy=request.policy,
+                policy=request.shown or request.policy,
                 namespace=request.namespace,
                 max_size=self.options.max_size,
             )
@@ -419,7 +507,18 @@ class Plan:
                 f"This is all that can be shown: the request has no {request.lacks}, so the result is kept for "
                 "nobody. Call again, with arguments that give a smaller result."
             )
-        return _sendable(answer, request)
+        return self._sent(request, answer)
+
+    def _sent(self, request: Request, answer: dict[str, Any]) -> dict[str, Any]:
+        around = current()
+        if around is not None and answer.get("preview") is None and "value" not in answer:
+            around.answers.append(dict(answer))
+        # Python callers get the value itself, clients what JSON can say of it
+        if request.caller.in_context:
+            for part in ("value", "preview"):
+                if part in answer:
+                    answer[part] = as_sent(answer[part])
+        return answer
 
     def _tell(self, kind: EventKind, request: Request, ref_id: str | None) -> None:
         if events := self.cache._events:
@@ -439,18 +538,11 @@ class Plan:
             logger.warning(message, *facts)
 
 
-def _sendable(answer: dict[str, Any], request: Request) -> dict[str, Any]:
-    # Python callers get the value itself, clients what JSON can say of it
-    if request.caller.in_context:
-        for part in ("value", "preview"):
-            if part in answer:
-                answer[part] = as_sent(answer[part])
-    return answer
-
-
 def _settings_part(options: "Options") -> str:
     """What tells two decorators of one function apart: who may see results, and how they are shown."""
-    settings = (options.policy, options.max_size, options.preview_type)
+    settings: tuple[Any, ...] = (options.policy, options.max_size, options.preview_type)
+    if options.declassify:
+        settings += ("declassify",)
     try:
         return _core.fingerprint(settings)[0]
     except Exception:  # a policy of the user's own class

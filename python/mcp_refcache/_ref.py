@@ -13,6 +13,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from mcp_refcache import _core
 from mcp_refcache._made import not_usable
+from mcp_refcache._provenance import current
 from mcp_refcache._use import resolve_for
 from mcp_refcache.exceptions import BackendError
 
@@ -154,9 +155,9 @@ def _resolve(value: Any) -> Any:
         knowing = [cache for cache in _youngest_first() if _knows(cache, ref_id)]
         # of two caches with one name the one that has it, else the younger
         cache = next((each for each in knowing if each.exists(ref_id)), knowing[0])
-        actor = cache._caller()
+        actor, around = cache._caller(), current()
         try:
-            return resolve_for(cache, ref_id, actor)
+            return resolve_for(cache, ref_id, actor, uses=None if around is None else around.given)
         except KeyError:
             message = not_usable(cache, ref_id, actor)
         raise PydanticCustomError("reference_missing", "{message}", {"message": message})

@@ -79,7 +79,7 @@ class Tasks:
                 execution.waiting += 1
                 return execution, False
             ref_id = self._promise(request, tool_name)
-            execution = Execution(ref_id, key, request.caller.actor, max_retries, self.backend)
+            execution = Execution(ref_id, key, request.asker, max_retries, self.backend)
             self._running[key] = self._known[ref_id] = execution
             self._forget_old()
             execution.waiting = 1
@@ -153,7 +153,7 @@ class Tasks:
             PermissionDenied: If the actor could neither see nor use the result.
         """
         info = execution.info
-        if actor is not None and not self._may_read(execution.ref_id, actor):
+        if actor is not None and (not self._may_read(execution.ref_id, actor) or execution.hides_from(actor)):
             info = _without_texts(info)
         return AsyncTaskResponse.from_task_info(
             info, eta_seconds=eta(info), expected_schema=schema, response_format=AsyncResponseFormat.FULL

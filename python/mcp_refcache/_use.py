@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from mcp_refcache import _core
+from mcp_refcache._provenance import current_uses
 
 if TYPE_CHECKING:
     from mcp_refcache.access.actor import Actor
@@ -12,25 +13,33 @@ if TYPE_CHECKING:
 Resolve = Callable[[Any], Any]
 
 
-def resolve_for(cache: "RefCache", value: Any, actor: "Actor") -> Any:
+def resolve_for(cache: "RefCache", value: Any, actor: "Actor", *, uses: "_core.Uses | None" = None) -> Any:
     """Put values in the place of the references in a value.
+
+    Args:
+        cache: The cache.
+        value: The value.
+        actor: Who resolves.
+        uses: Where to note what is used. None = what the running call notes it in, if anything does.
 
     Raises:
         KeyError: If a reference is missing or not for this caller.
     """
-    use, follow = as_caller(cache, actor)
+    use, follow = as_caller(cache, actor, uses)
     return _core.resolve_refs(value, use, follow, cache._knows, True)[0]
 
 
-def as_caller(cache: "RefCache", actor: "Actor") -> tuple[Resolve, Resolve]:
+def as_caller(cache: "RefCache", actor: "Actor", uses: "_core.Uses | None" = None) -> tuple[Resolve, Resolve]:
     """Return how an argument's references are resolved, and how those inside stored values."""
 
     def use(ref_id: str) -> Any:
         # the server's own use on behalf of the caller: READ or EXECUTE
-        return cache._core.resolve(ref_id, actor=actor, use=True)
+        return cache._core.resolve(
+            ref_id, actor=actor, use=True, uses=current_uses() if uses is None else uses
+        )
 
     def follow(ref_id: str) -> Any:
         # a stored value may be anybody's text: what it points at needs the caller's own READ
-        return cache._core.resolve(ref_id, actor=actor)
+        return cache._core.resolve(ref_id, actor=actor, uses=current_uses() if uses is None else uses)
 
     return use, follow

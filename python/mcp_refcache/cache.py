@@ -14,6 +14,7 @@ from mcp_refcache._execution import eta
 from mcp_refcache._locks import AsyncLock, Lock
 from mcp_refcache._made import Ledger
 from mcp_refcache._observed import Observed
+from mcp_refcache._provenance import current_uses
 from mcp_refcache._ref import enlist
 from mcp_refcache._tasks import Tasks
 from mcp_refcache._transfer import Exported, Imported
@@ -370,9 +371,8 @@ class RefCache:
         reader = self._caller() if actor is None else resolve_actor(actor)
         if self._tasks is not None and (unfinished := self._tasks.poll(ref_id, reader)) is not None:
             return unfinished
-        return CacheResponse(
-            **self._core.get(ref_id, actor=reader, page=page, page_size=page_size, max_size=max_size)
-        )
+        options = {"page": page, "page_size": page_size, "max_size": max_size}
+        return CacheResponse(**self._core.get(ref_id, actor=reader, **options, uses=current_uses()))
 
     async def aget(
         self,
@@ -388,7 +388,9 @@ class RefCache:
         if self._tasks is not None and (unfinished := self._tasks.poll(ref_id, reader)):
             return unfinished
         options = {"page": page, "page_size": page_size, "max_size": max_size}
-        return CacheResponse(**await self._core.get(ref_id, actor=reader, **options, wait=False))
+        return CacheResponse(
+            **await self._core.get(ref_id, actor=reader, **options, uses=current_uses(), wait=False)
+        )
 
     def resolve(self, ref_id: str, *, actor: ActorLike | None = None) -> Any:
         """Return a fresh copy of the stored value.
@@ -404,14 +406,15 @@ class RefCache:
             PermissionDenied: If the actor may not.
         """
         if actor is None:
-            return self._core.resolve(ref_id, actor=self._caller(), use=True)
-        return self._core.resolve(ref_id, actor=resolve_actor(actor))
+            return self._core.resolve(ref_id, actor=self._caller(), use=True, uses=current_uses())
+        return self._core.resolve(ref_id, actor=resolve_actor(actor), uses=current_uses())
 
     async def aresolve(self, ref_id: str, *, actor: ActorLike | None = None) -> Any:
         """Return the stored value as `resolve` does, without blocking the event loop."""
         if actor is None:
-            return await self._core.resolve(ref_id, actor=await self._acaller(), use=True, wait=False)
-        return await self._core.resolve(ref_id, actor=resolve_actor(actor), wait=False)
+            who, uses = await self._acaller(), current_uses()
+            return await self._core.resolve(ref_id, actor=who, use=True, uses=uses, wait=False)
+        return await self._core.resolve(ref_id, actor=resolve_actor(actor), uses=current_uses(), wait=False)
 
     def delete(self, ref_id: str, *, actor: ActorLike | None = None) -> bool:
         """Remove an entry.
@@ -608,6 +611,7 @@ class RefCache:
         on_missing: Literal["isolate", "error", "fallback"] = "isolate",
         docs: Literal["short", "none", "full"] | None = None,
         max_retries: int = 0,
+        declassify: bool = False,
     ) -> Callable[[Function], Function]:
         """Cache a tool's results: the caller gets a dict with a reference and the value or a preview.
 
@@ -635,6 +639,8 @@ class RefCache:
             docs: What the docstring says of references: `"full"`, one `"short"` sentence, or `"none"`. None =
                 full, and short in the lists of servers with `install`.
             max_retries: With `async_timeout`, how often the function is run again after it raised.
+            declassify: Whether results are open under `policy` alone, whatever they were made of. False = they
+                inherit from the values that the call used: who may not read one of those may not read the result.
 
         Raises:
             TypeError: If it is put above `@mcp.tool`, or the policy or TTL is none.
@@ -666,6 +672,7 @@ class RefCache:
                 on_missing=on_missing,
                 docs=docs,
                 max_retries=max_retries,
+                declassify=declassify,
             ),
         )
 
@@ -729,10 +736,11 @@ class RefCache:
 
     def _policy_of(self, namespace: str) -> AccessPolicy:
         """Who may do what in a namespace where nothing else is said."""
-        for pattern, policy in self._namespace_policies:
-            if fnmatchcase(namespace, pattern):
-                return policy
-        return self._default_policy
+        matching = [each for each in self._namespace_policies if fnmatchcase(namespace, each[0])]
+        if not matching:
+            return self._default_policy
+        # as the core does: its own name before any pattern, a longer pattern before a shorter one
+        return max(matching, key=lambda each: (each[0] == namespace, len(each[0])))[1]
 
     def _knows(self, text: str) -> bool:
         """Whether a text is a reference that this cache may follow."""
@@ -786,6 +794,7 @@ def _stored_as(
         "ttl": ttl,
         "tool_name": tool_name,
         "actor": None if actor is None else resolve_actor(actor),
+        "uses": current_uses(),
     }
 
 

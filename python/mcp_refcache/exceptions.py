@@ -8,6 +8,7 @@ __all__ = [
     "BackendTimeoutError",
     "CodecError",
     "RefCacheError",
+    "WithheldError",
 ]
 
 
@@ -37,3 +38,15 @@ class BackendBusyError(BackendTimeoutError):
 
 class BackendIOError(BackendError, OSError):
     """The disk does not do its part: full, read-only, not to be opened."""
+
+
+class WithheldError(RefCacheError, RuntimeError):
+    """A tool used values that its caller may use and not see; what it said is kept back, as it may tell of them.
+
+    Attributes:
+        tool: The name of the tool.
+        kind: The name of the type of what it raised or returned.
+    """
+
+    tool: str = ""
+    kind: str = ""

@@ -25,6 +25,7 @@ mod decision;
 mod delegate;
 mod escape;
 mod glob;
+mod inherit;
 mod namespace;
 mod pattern;
 mod permission;

@@ -56,6 +56,13 @@ impl ActorPattern {
         &self.text
     }
 
+    /// The one actor that a pattern without wildcards names.
+    pub(super) fn label(&self) -> Option<(ActorType, &str)> {
+        let (_, id) = self.text.split_once(':')?;
+        let is_literal = !id.contains(['*', '?', '[']);
+        self.kind.filter(|_| is_literal).map(|kind| (kind, id))
+    }
+
     /// Whether an actor of this type and id matches; `None` is an anonymous one.
     #[must_use]
     pub fn matches(&self, kind: ActorType, id: Option<&str>) -> bool {
@@ -106,6 +113,14 @@ impl ActorPatterns {
         self.0
             .binary_search_by(|pattern| pattern.as_str().cmp(text))
             .is_ok()
+    }
+
+    /// Whether everybody whom a pattern names is named here: by the same pattern, or, as it names one actor, by any.
+    pub(super) fn covers(&self, pattern: &ActorPattern) -> bool {
+        self.contains(pattern.as_str())
+            || pattern
+                .label()
+                .is_some_and(|(kind, id)| self.matches(kind, Some(id)))
     }
 
     /// The patterns, sorted by their text.

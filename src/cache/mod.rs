@@ -8,6 +8,7 @@ mod present;
 mod read;
 mod resolution;
 mod settings;
+mod uses;
 mod view;
 mod write;
 
@@ -30,6 +31,7 @@ pub use resolution::{Resolution, ResolveOptions};
 #[cfg(feature = "python")]
 pub(crate) use settings::checked_ttl;
 pub use settings::{NamespaceRule, PreviewConfig, ResolveRequires, Settings};
+pub use uses::Uses;
 
 /// A cache of results that agents hold by reference.
 ///

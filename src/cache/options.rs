@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::uses::Uses;
 use crate::access::{Actor, PolicySource};
 use crate::backend::Fence;
 use crate::clock::Timestamp;
@@ -46,6 +47,8 @@ pub struct SetOptions<'a> {
     pub ttl: Ttl,
     /// The tool that made the value.
     pub tool_name: Option<&'a str>,
+    /// What the value was made of: the policy inherits from it.
+    pub uses: Option<&'a Uses>,
     /// Who stores it: needs WRITE, or UPDATE where the key exists. `None` = the server itself.
     pub actor: Option<&'a dyn Actor>,
     /// Preview size remembered with the entry.

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::RefCache;
 use super::options::Access;
+use super::uses::Uses;
 use crate::access::Actor;
 use crate::error::{Error, ErrorKind, Result};
 use crate::reference::is_ref_id;
@@ -24,6 +25,8 @@ pub struct ResolveOptions<'a> {
     pub follow: bool,
     /// Whether a missing or forbidden reference is an error; else it stays where it is.
     pub fail_on_missing: bool,
+    /// Collects what was used.
+    pub uses: Option<&'a Uses>,
 }
 
 impl<'a> ResolveOptions<'a> {
@@ -34,6 +37,7 @@ impl<'a> ResolveOptions<'a> {
             access: Access::Use,
             follow: true,
             fail_on_missing: true,
+            uses: None,
         }
     }
 }
@@ -151,7 +155,12 @@ impl Resolver<'_> {
             )
             .await
         {
-            Ok((_, entry)) => entry,
+            Ok((id, entry)) => {
+                if let Some(uses) = self.options.uses {
+                    uses.note(self.cache, &id, &entry);
+                }
+                entry
+            }
             Err(error)
                 if matches!(
                     error.kind(),

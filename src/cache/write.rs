@@ -64,7 +64,14 @@ impl RefCache {
             .map_or_else(|| Arc::clone(&settings.default_namespace), Arc::from);
         settings.check_namespace(&namespace)?;
         let lifetime = settings.lifetime(options.ttl, &namespace)?;
-        let policy = settings.policy(options.policy.clone(), &namespace);
+        let mut policy = settings.policy(options.policy.clone(), &namespace);
+        if let Some(uses) = options.uses {
+            let own = policy.policy()?.into_owned();
+            let inherited = uses.inherited(&own);
+            if inherited != own {
+                policy = Arc::new(inherited);
+            }
+        }
         let name = self.key_name(&namespace, key);
         let now = self.now();
         if let Some(actor) = options.actor {

@@ -45,7 +45,7 @@ mod _core {
     #[pymodule_export]
     use super::awaitable::Awaitable;
     #[pymodule_export]
-    use super::cache::{Cache, Found};
+    use super::cache::{Cache, Found, PyUses};
     #[pymodule_export]
     use super::contains_refs::contains_refs;
     #[pymodule_export]

@@ -15,15 +15,14 @@ from mcp_refcache import _compat, _core
 from mcp_refcache._caller import Caller, aread_caller
 from mcp_refcache._inputs import looks_like_one
 from mcp_refcache._made import DEAD_REFERENCE, not_usable
+from mcp_refcache._provenance import Collector, collecting, current
 from mcp_refcache._results import as_json
 from mcp_refcache._use import resolve_for
 from mcp_refcache.context import SizeMeasurer, TiktokenAdapter, TokenMeasurer
 from mcp_refcache.context_integration import expand_template
-from mcp_refcache.fastmcp.confinement import confining_policy, withheld
 from mcp_refcache.fastmcp.results import carries_reference, join, reads_references, split
 from mcp_refcache.fastmcp.schemas import as_text, fits, takes_reference_itself, wants_text, widen_parameters
 from mcp_refcache.models import SizeMode
-from mcp_refcache.permissions import AccessPolicy
 
 if TYPE_CHECKING:
     from mcp_refcache.cache import RefCache
@@ -105,30 +104,33 @@ class RefCacheMiddleware(Middleware):
             return await call_next(context)
         caller = await aread_caller(self._cache)
         arguments: dict[str, Any] = context.message.arguments or {}
-        resolved = await self._resolve(context, arguments, caller)
-        if resolved is arguments:
-            result = await call_next(context)
-        else:
-            message = context.message.model_copy(update={"arguments": resolved})
-            policy = await asyncio.to_thread(confining_policy, self._cache, arguments, caller.actor)
-            if policy is not None:
-                return await self._confine(
-                    context.copy(message=message), call_next, arguments, caller, policy
-                )
-            result = await self._call(context.copy(message=message), call_next, arguments)
+        collector = Collector(current())
+        with collecting(collector):
+            resolved = await self._resolve(context, arguments, caller, collector)
+            if resolved is arguments:
+                result = await call_next(context)
+            else:
+                message = context.message.model_copy(update={"arguments": resolved})
+                if collector.gives_hidden(caller.actor):
+                    return await self._confine(
+                        context.copy(message=message), call_next, arguments, caller, collector
+                    )
+                result = await self._call(context.copy(message=message), call_next, arguments)
         if not _compat.is_finished(result):
             return result
         if await self._off_loop(carries_reference, result, self._cache):
             _compat.stop_response_caching(context.fastmcp_context.fastmcp, name)
             return result
-        reply = await self._shrink(name, result, caller)
+        reply = await self._shrink(name, result, caller, collector)
         if reply is not result:
             _compat.stop_response_caching(context.fastmcp_context.fastmcp, name)
         return reply
 
     # -- references in arguments ----------------------------------------------------------------
 
-    async def _resolve(self, context: Any, arguments: dict[str, Any], caller: Caller) -> dict[str, Any]:
+    async def _resolve(
+        self, context: Any, arguments: dict[str, Any], caller: Caller, collector: Collector
+    ) -> dict[str, Any]:
         if not _core.contains_refs(arguments, looks_like_one):
             return arguments
         holders = await self._off_loop(self._holders, arguments)
@@ -142,7 +144,7 @@ class RefCacheMiddleware(Middleware):
             schema = schemas.get(name, {})
             if takes_reference_itself(name, schema):
                 continue
-            value = await asyncio.to_thread(self._value, arguments[name], caller)
+            value = await asyncio.to_thread(self._value, arguments[name], caller, collector)
             changed[name] = as_text(value) if wants_text(schema, parameters) else value
             if not fits(changed[name], schema, parameters):
                 raise _compat.tool_error()(_unfit(arguments, [name]))
@@ -157,9 +159,9 @@ class RefCacheMiddleware(Middleware):
         """Do what may ask the store, in a thread where it has to be waited for."""
         return await asyncio.to_thread(work, *arguments) if self._cache._core.waits else work(*arguments)
 
-    def _value(self, argument: Any, caller: Caller) -> Any:
+    def _value(self, argument: Any, caller: Caller, collector: Collector) -> Any:
         try:
-            return as_json(resolve_for(self._cache, argument, caller.actor))
+            return as_json(resolve_for(self._cache, argument, caller.actor, uses=collector.given))
         except KeyError as error:
             dead = DEAD_REFERENCE.match(str(error.args[0])) if error.args else None
             if dead is None:
@@ -187,30 +189,40 @@ class RefCacheMiddleware(Middleware):
         call_next: CallNext,
         arguments: dict[str, Any],
         caller: Caller,
-        policy: AccessPolicy,
+        collector: Collector,
     ) -> Any:
-        """Call with values that the caller may not read; answer with a reference that it may not read either."""
+        """Call with values that the caller may not read; answer with a reference that it may not read either.
+
+        Else any tool that repeats its input, in its result or in an error, would show them.
+        """
         name = context.message.name
         reply = None
         with suppress(Exception):  # also what went wrong may repeat them
             result = await self._call(context, call_next, arguments)
             parts = split(result) if _compat.is_finished(result) else None
             if parts is not None:
-                answer = await self._answer(name, parts.value, caller, policy)
+                is_answer = (
+                    result.structured_content in collector.answers
+                )  # of a cached tool, which hides by itself
+                answer = (
+                    result.structured_content
+                    if is_answer
+                    else await self._answer(name, parts.value, caller, collector)
+                )
                 reply = join(answer, parts._replace(others=(), meta=None))
         if reply is None:
-            raise _compat.tool_error()(withheld(arguments))
+            raise _compat.tool_error()(_kept_back(arguments))
         return reply
 
     # -- large results --------------------------------------------------------------------------
 
-    async def _shrink(self, name: str, result: Any, caller: Caller) -> Any:
+    async def _shrink(self, name: str, result: Any, caller: Caller, collector: Collector) -> Any:
         is_long = sum(len(getattr(block, "text", "")) for block in result.content) > _LONG
         parts = await asyncio.to_thread(split, result) if is_long else split(result)
         if parts is None or await self._is_small(parts.texts):
             return result
         try:
-            answer = await self._answer(name, parts.value, caller)
+            answer = await self._answer(name, parts.value, caller, collector)
         except Exception as error:
             # the whole result is better than none
             logger.warning("a result of %s could not be stored: %s", name, type(error).__name__)
@@ -230,9 +242,7 @@ class RefCacheMiddleware(Middleware):
             value = json.loads(text)  # measured as the structure it is, as the cache would
         return measurer.measure(value)
 
-    async def _answer(
-        self, name: str, value: Any, caller: Caller, policy: AccessPolicy | None = None
-    ) -> dict[str, Any]:
+    async def _answer(self, name: str, value: Any, caller: Caller, collector: Collector) -> dict[str, Any]:
         """Store a value for its caller; what that one gets instead."""
         cache = self._cache
         namespace, is_bound = cache.default_namespace, False
@@ -249,14 +259,14 @@ class RefCacheMiddleware(Middleware):
             value,
             namespace=namespace,
             bound=is_bound,
-            policy=policy,
             tool_name=name,
+            uses=collector.uses,
             max_size=min(limit, self._limit) if self._counts_as_cache else limit,
             any=True,
             prepare=True,
             wait=False,
         )
-        cache._made.note(stored.ref_id, name, namespace, policy or cache._policy_of(namespace), caller.actor)
+        cache._made.note(stored.ref_id, name, namespace, stored.policy, caller.actor)
         return await cache._core.answer(stored, actor=caller.actor, producer=True, wait=False)
 
 
@@ -268,6 +278,14 @@ def _is_complaint(text: str, error: Exception | None = None) -> bool:
     """Whether something is said of arguments, which may quote them."""
     kinds = {type(each).__name__ for each in (error, getattr(error, "__cause__", None))}
     return "ValidationError" in kinds or "input_value" in text or "alidation error" in text
+
+
+def _kept_back(arguments: Mapping[str, Any]) -> str:
+    return (
+        f"the call gave no result that can be kept: {json.dumps(arguments, default=str)[:500]}. What the tool said is "
+        "kept from you, as it ran with a result that you may use but not read. See that the tool takes what the "
+        "reference holds."
+    )
 
 
 def _unfit(arguments: Mapping[str, Any], names: Sequence[str]) -> str:

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use pyo3::prelude::*;
 
+use super::super::access::{PyPolicy, policy_to_python};
+
 use crate::entry::Entry;
 
 /// An entry and its reference.
@@ -32,6 +34,21 @@ impl Found {
     #[getter]
     fn namespace(&self) -> &str {
         &self.entry.namespace
+    }
+
+    /// Who may do what with it.
+    #[getter]
+    fn policy<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        policy_to_python(py, &*self.entry.policy)
+    }
+
+    /// The same entry as if it had another policy.
+    fn under(&self, policy: &Bound<'_, PyAny>) -> Self {
+        let entry = self.entry.under(Arc::new(PyPolicy::new(policy)));
+        Self {
+            id: Arc::clone(&self.id),
+            entry: Arc::new(entry),
+        }
     }
 
     /// When it was stored, in seconds since 1970.

@@ -5,6 +5,7 @@ mod generator;
 mod parts;
 mod reply;
 mod transfer;
+mod uses;
 
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ pub(super) use self::found::Found;
 use self::generator::{ForeignGenerator, Generation};
 use self::parts::{Parts, config, default_ttl, rule, store};
 use self::transfer::Place;
+pub(super) use self::uses::PyUses;
 use super::access::{PyActor, PyPolicy, checker_from_python};
 use super::arguments::{self, number, optional_text, readable, shown, text};
 use super::awaitable::{self, Mode, object};
@@ -178,8 +180,9 @@ impl Cache {
     /// Stores a value.
     ///
     /// With `any`, a value that has no JSON text is kept as the object it is; else it is an error. `prepare`
-    /// makes the preview at once. `fence` is the name and token of the lease under which it was made.
-    #[pyo3(signature = (key, value, *, namespace = None, policy = None, ttl = None, tool_name = None, actor = None, max_size = None, strategy = None, bound = false, any = false, prepare = false, promised = None, fence = None, wait = true))]
+    /// makes the preview at once. `fence` is the name and token of the lease under which it was made,
+    /// `uses` what it was made of.
+    #[pyo3(signature = (key, value, *, namespace = None, policy = None, ttl = None, tool_name = None, actor = None, max_size = None, strategy = None, bound = false, any = false, prepare = false, promised = None, fence = None, uses = None, wait = true))]
     #[allow(
         clippy::too_many_arguments,
         reason = "called by two methods, by keyword"
@@ -201,6 +204,7 @@ impl Cache {
         prepare: bool,
         promised: Option<&str>,
         fence: Option<(String, u64)>,
+        uses: Option<&Bound<'py, PyUses>>,
         wait: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
         let core = match prepare {
@@ -218,6 +222,7 @@ impl Cache {
             .transpose()
             .map_err(to_py)?;
         let promised = promised.and_then(RefId::parse);
+        let uses = uses.map(|uses| uses.get().0.clone());
         // a generator of the user's own makes its previews when they are asked for
         let prepare = prepare && self.parts.read().generator.is_none();
         let snapshot = if any {
@@ -239,6 +244,7 @@ impl Cache {
                 bound,
                 prepare,
                 promised,
+                uses: uses.as_ref(),
                 fence: fence.as_ref().map(|(lease, token)| Fence {
                     lease,
                     token: *token,
@@ -251,7 +257,7 @@ impl Cache {
     }
 
     /// The fields of a `CacheResponse`.
-    #[pyo3(signature = (ref_id, *, actor, page = None, page_size = None, max_size = None, wait = true))]
+    #[pyo3(signature = (ref_id, *, actor, page = None, page_size = None, max_size = None, uses = None, wait = true))]
     #[allow(
         clippy::too_many_arguments,
         reason = "called by two methods, by keyword"
@@ -264,10 +270,12 @@ impl Cache {
         page: Option<&Bound<'py, PyAny>>,
         page_size: Option<&Bound<'py, PyAny>>,
         max_size: Option<&Bound<'py, PyAny>>,
+        uses: Option<&Bound<'py, PyUses>>,
         wait: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
         let core = self.configured(py)?;
         let ref_id = known(ref_id)?.to_owned();
+        let uses = uses.map(|uses| uses.get().0.clone());
         let actor = PyActor::new(actor)?;
         let options = GetOptions {
             page: number("page", 1, page)?,
@@ -282,6 +290,9 @@ impl Cache {
                 .await
                 .map_err(to_py)?;
             let (ref_id, entry) = found;
+            if let Some(uses) = uses {
+                uses.note(&core, &ref_id, &entry);
+            }
             let shown = match generator.as_ref().map(|own| own.plan(&entry, options)) {
                 Some(Generation::Foreign(own)) => {
                     entry.value.load().await.map_err(to_py)?;
@@ -307,23 +318,28 @@ impl Cache {
         })
     }
 
-    /// The value: for `use`, READ or EXECUTE is enough.
-    #[pyo3(signature = (ref_id, *, actor, r#use = false, wait = true))]
+    /// The value: for `use`, READ or EXECUTE is enough. `uses` notes that it was given out.
+    #[pyo3(signature = (ref_id, *, actor, r#use = false, uses = None, wait = true))]
     fn resolve<'py>(
         &self,
         py: Python<'py>,
         ref_id: &Bound<'py, PyAny>,
         actor: &Bound<'py, PyAny>,
         r#use: bool,
+        uses: Option<&Bound<'py, PyUses>>,
         wait: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
         let core = self.core();
         let ref_id = known(ref_id)?.to_owned();
         let actor = PyActor::new(actor)?;
         let access = if r#use { Access::Use } else { Access::Read };
+        let uses = uses.map(|uses| uses.get().0.clone());
         self.run(py, wait, async move {
             let found = core.fetch(&ref_id, &actor, access, Want::Value).await;
-            let (_, entry) = found.map_err(to_py)?;
+            let (id, entry) = found.map_err(to_py)?;
+            if let Some(uses) = uses {
+                uses.note(&core, &id, &entry);
+            }
             Python::attach(|py| snapshot::fresh(py, &entry.value).map(Bound::unbind))
         })
     }
@@ -557,6 +573,12 @@ impl Cache {
             entry.value.load().await.map_err(to_py)?;
             Python::attach(|py| snapshot::fresh(py, &entry.value).map(Bound::unbind))
         })
+    }
+
+    /// Notes that the value of an entry that was found is used.
+    fn note(&self, found: &Bound<'_, Found>, uses: &Bound<'_, PyUses>) {
+        let Found { id, entry } = found.get();
+        uses.get().0.note(&self.core(), id, entry);
     }
 
     /// Writes the live entries to a path or stream; how many were written and left out, and the bytes.
