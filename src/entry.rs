@@ -113,6 +113,7 @@ impl Entry {
             details: self.details.clone(),
             views: Views::default(),
             size: OnceLock::new(),
+            secrets: OnceLock::new(),
         }
     }
 

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 
 use super::super::access::{PyPolicy, policy_to_python};
-
+use super::super::awaitable::{self, Mode, object};
+use super::super::error::to_py;
+use crate::egress::Limits;
 use crate::entry::Entry;
 
 /// An entry and its reference.
@@ -79,5 +81,34 @@ impl Found {
     #[getter]
     fn total_size(&self) -> Option<usize> {
         self.entry.details.total_size
+    }
+
+    /// Whether a part of the value stands in one of these texts, in UTF-8, and in none of the known ones; None if
+    /// that cannot be told, as the index of the value would be too large.
+    ///
+    /// Reads the value from its store if it is not here.
+    #[pyo3(signature = (texts, known, *, min_characters, min_digits, max_memory))]
+    fn stands_in<'py>(
+        &self,
+        py: Python<'py>,
+        texts: Vec<Vec<u8>>,
+        known: Vec<Vec<u8>>,
+        min_characters: usize,
+        min_digits: usize,
+        max_memory: usize,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let entry = Arc::clone(&self.entry);
+        let limits = Limits {
+            min_characters,
+            min_digits,
+            max_memory,
+        };
+        awaitable::run(py, Mode::Blocking, async move {
+            entry.value.load().await.map_err(to_py)?;
+            let Some(index) = entry.secrets(&limits).map_err(to_py)? else {
+                return object(None::<bool>);
+            };
+            object(Some(index.occurs_in(&texts, &index.seen_in(&known))))
+        })
     }
 }
