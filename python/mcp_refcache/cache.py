@@ -160,8 +160,7 @@ class RefCache:
         _check_part("task_backend", task_backend, *_TASK_METHODS)
         if on_backend_error not in ("raise", "bypass"):
             raise ValueError(f"on_backend_error must be 'raise' or 'bypass', not {on_backend_error!r}")
-        if egress is not None and not isinstance(egress, EgressGuard):
-            raise TypeError(f"egress must be an EgressGuard or None, not {type(egress).__name__}")
+        _check_egress(egress)
         self.name = name
         self.egress = egress
         self.on_backend_error = on_backend_error
@@ -860,6 +859,11 @@ def _check_part(name: str, part: object, *methods: str) -> None:
         raise TypeError(
             f"{name} must have the methods {', '.join(methods)}; {type(part).__name__} lacks {', '.join(missing)}"
         )
+
+
+def _check_egress(guard: object) -> None:
+    if guard is not None and not isinstance(guard, EgressGuard):
+        raise TypeError(f"egress must be an EgressGuard or None, not {type(guard).__name__}")
 
 
 def _check_policy(name: str, policy: object) -> None:

@@ -2,7 +2,7 @@
 //!
 //! Two things have no place in a policy: two owners, and two sessions. Each leaves a mark (no owner and no
 //! `owner_permissions`; [`AccessPolicy::closed`]) that later inheriting respects, so that results of results
-//! come out the same in whatever order they were made.
+//! stay as restricted.
 
 use super::actor::ActorType;
 use super::pattern::{ActorPattern, ActorPatterns};

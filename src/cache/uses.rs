@@ -157,6 +157,7 @@ impl Uses {
     }
 
     /// Whether the calls around this one used anything.
+    #[cfg(feature = "python")]
     pub(crate) fn is_inside_of_uses(&self) -> bool {
         self.chain().skip(1).any(|uses| !uses.is_empty())
     }

@@ -29,8 +29,6 @@ __all__ = ["guarded"]
 #: Characters that take so long to look at that an event loop should not do it.
 _LONG: Final = 50_000
 
-_SCALARS: Final = (str, int, float, bool, type(None))
-
 
 @dataclass
 class _Request:
@@ -122,7 +120,7 @@ async def _look(
         for cache, actor, found in hidden:
             limits = cache.egress
             if limits is not None:
-                stands = found.stands_in(
+                stands: bool | None = found.stands_in(
                     texts,
                     known,
                     min_characters=limits.min_characters,
@@ -191,7 +189,7 @@ def _texts(said: Any) -> Iterator[bytes]:
             yield str(each).encode("utf-8", "surrogatepass")
             continue
         if isinstance(each, (bytes, bytearray, memoryview)):
-            yield bytes(each)
+            yield bytes(cast("bytes", each))
             continue
         if id(each) in visited:
             continue
