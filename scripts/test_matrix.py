@@ -28,6 +28,7 @@ TESTS = (
     "test_cache_tools.py",
     "test_cached.py",
     "test_context_integration.py",
+    "test_egress.py",
     "test_identity.py",
     "test_install.py",
     "test_middleware.py",

@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 
 use crate::access::{Masks, PolicySource, Walk};
 use crate::clock::Timestamp;
+use crate::egress::{Limits, SecretIndex};
 use crate::error::Result;
 use crate::preview::{PreviewResult, PreviewStrategy};
 #[cfg(feature = "python")]
@@ -37,6 +38,7 @@ pub struct Entry {
     masks: Option<Masks>,
     /// The same entry as those see it who see it masked, with the masks of the last reader.
     masked: Mutex<Option<Arc<Entry>>>,
+    secrets: OnceLock<(Limits, Option<Arc<SecretIndex>>)>,
 }
 
 /// What is known about an entry besides its value.
@@ -83,6 +85,7 @@ impl Entry {
             size: OnceLock::new(),
             masks: None,
             masked: Mutex::default(),
+            secrets: OnceLock::new(),
         }
     }
 
@@ -195,6 +198,23 @@ impl Entry {
     /// The size of a value that fits its preview, counted once; the unit is the measurer's.
     pub(crate) fn size(&self) -> &OnceLock<(&'static str, usize)> {
         &self.size
+    }
+
+    /// What of the value must not get out, found out once; `None` if the index takes more memory than
+    /// allowed. The value has to be [loaded](Value::load).
+    ///
+    /// # Errors
+    /// As [`Value::document`].
+    pub fn secrets(&self, limits: &Limits) -> Result<Option<Arc<SecretIndex>>> {
+        if let Some((known, index)) = self.secrets.get()
+            && known == limits
+        {
+            return Ok(index.clone());
+        }
+        let index = SecretIndex::of(&*self.value.document()?, limits).map(Arc::new);
+        // another cache's limits are not remembered beside the first's
+        let _ = self.secrets.set((limits.clone(), index.clone()));
+        Ok(index)
     }
 
     pub(crate) fn views(&self) -> &Views {

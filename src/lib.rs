@@ -20,13 +20,14 @@
 //! ```
 //!
 //! Each module may use only what stands above it:
-//! `error`, `clock` < `runtime` < `access`, `value` < `measure` < `preview` < `entry` < `backend` < `cache` < `portable` < `blocking`.
+//! `error`, `clock` < `runtime` < `access`, `value` < `measure`, `egress` < `preview` < `entry` < `backend` < `cache` < `portable` < `blocking`.
 
 pub mod access;
 pub mod backend;
 pub mod blocking;
 mod cache;
 mod clock;
+pub mod egress;
 mod entry;
 mod error;
 pub mod measure;

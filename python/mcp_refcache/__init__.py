@@ -49,6 +49,7 @@ if TYPE_CHECKING:
         get_context_values,
         try_get_fastmcp_context,
     )
+    from mcp_refcache.egress import EgressGuard
     from mcp_refcache.exceptions import (
         BackendBusyError,
         BackendConnectionError,
@@ -123,6 +124,7 @@ __all__ = [
     "DefaultActor",
     "DefaultNamespaceResolver",
     "DefaultPermissionChecker",
+    "EgressGuard",
     "EncryptedBackend",
     "HuggingFaceAdapter",
     "Identity",
@@ -202,6 +204,7 @@ _NAMES = {
         "DEFAULT_FALLBACKS build_context_scoped_policy derive_actor_from_context expand_template "
         "get_context_values try_get_fastmcp_context"
     ),
+    ".egress": "EgressGuard",
     ".exceptions": (
         "BackendBusyError BackendConnectionError BackendError BackendIOError BackendTimeoutError CodecError "
         "RefCacheError WithheldError"

@@ -280,6 +280,22 @@ class Found:
         """
         Its reference.
         """
+    def stands_in(
+        self,
+        /,
+        texts: Sequence[Sequence[int]],
+        known: Sequence[Sequence[int]],
+        *,
+        min_characters: int,
+        min_digits: int,
+        max_memory: int,
+    ) -> Any:
+        """
+        Whether a part of the value stands in one of these texts, in UTF-8, and in none of the known ones; None if
+        that cannot be told, as the index of the value would be too large.
+
+        Reads the value from its store if it is not here.
+        """
     @property
     def tool_name(self, /) -> str | None:
         """

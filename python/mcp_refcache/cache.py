@@ -27,6 +27,7 @@ from mcp_refcache.context import TiktokenAdapter, TokenMeasurer, get_default_mea
 from mcp_refcache.context_integration import (
     try_get_fastmcp_context as try_get_fastmcp_context,  # looked up here, where suites replace it
 )
+from mcp_refcache.egress import EgressGuard
 from mcp_refcache.events import EventStream
 from mcp_refcache.models import (
     AsyncTaskResponse,
@@ -61,6 +62,8 @@ NEVER: Final = _core.Never()
 Ttl = float | _core.Never | None
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+#: What is looked at where nothing else is said.
+_GUARD: Final = EgressGuard()
 _TASK_METHODS: Final = ("submit", "get_status", "cancel", "is_cancelled")
 _BACKEND_METHODS: Final = ("get", "set", "delete", "exists", "clear", "keys")
 
@@ -99,6 +102,9 @@ class RefCache:
         identity: Says who makes a request: a function of the FastMCP context, async or not, that answers an
             `Identity`, a mapping of template names (`{"user_id": ...}`), or None if it does not know.
             None = middleware (`use_identity`), the access token and the state of the context say it.
+        egress: What the results of plain tools, resources and prompts of a server in which the cache is installed
+            must not contain: values that were resolved in them and that their caller may not read. None = they
+            are not looked at.
         on_backend_error: What a decorated tool does while the store fails: `"raise"` a `BackendError`, or run
             uncached (`"bypass"`).
 
@@ -132,6 +138,7 @@ class RefCache:
         types: Iterable[type[Any]] = (),
         default: Callable[[Any], Any] | None = None,
         identity: Callable[[Any], Any] | None = None,
+        egress: EgressGuard | None = _GUARD,
         on_backend_error: Literal["raise", "bypass"] = "raise",
     ) -> None:
         if resolve_requires not in ("execute", "read"):
@@ -153,7 +160,9 @@ class RefCache:
         _check_part("task_backend", task_backend, *_TASK_METHODS)
         if on_backend_error not in ("raise", "bypass"):
             raise ValueError(f"on_backend_error must be 'raise' or 'bypass', not {on_backend_error!r}")
+        _check_egress(egress)
         self.name = name
+        self.egress = egress
         self.on_backend_error = on_backend_error
         self.identity = identity
         self._made = Ledger()
@@ -850,6 +859,11 @@ def _check_part(name: str, part: object, *methods: str) -> None:
         raise TypeError(
             f"{name} must have the methods {', '.join(methods)}; {type(part).__name__} lacks {', '.join(missing)}"
         )
+
+
+def _check_egress(guard: object) -> None:
+    if guard is not None and not isinstance(guard, EgressGuard):
+        raise TypeError(f"egress must be an EgressGuard or None, not {type(guard).__name__}")
 
 
 def _check_policy(name: str, policy: object) -> None:

@@ -65,6 +65,14 @@ pub(crate) struct Used {
     pub(crate) entry: Arc<Entry>,
 }
 
+/// A value that was used, and that somebody may not see all of.
+pub(crate) struct Hidden {
+    /// The value.
+    pub(crate) used: Used,
+    /// What they may see of it.
+    pub(crate) seen: Option<Arc<Entry>>,
+}
+
 impl Uses {
     /// An empty collection.
     #[must_use]
@@ -131,13 +139,18 @@ impl Uses {
     ///
     /// # Errors
     /// As [`hides_from`](Self::hides_from).
-    pub(crate) fn hidden_from(&self, actor: &dyn Actor) -> Result<Vec<Used>> {
+    pub(crate) fn hidden_from(&self, actor: &dyn Actor) -> Result<Vec<Hidden>> {
         let mut hidden = Vec::new();
         for used in self.used() {
             match used.cache.authorize(&used.entry, actor, Access::Read) {
                 Ok(Sees::All) => {}
-                Ok(Sees::Masked(_)) => hidden.push(used),
-                Err(error) if error.kind() == ErrorKind::PermissionDenied => hidden.push(used),
+                Ok(Sees::Masked(masks)) => {
+                    let seen = Some(used.entry.seen(masks));
+                    hidden.push(Hidden { used, seen });
+                }
+                Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                    hidden.push(Hidden { used, seen: None });
+                }
                 Err(error) => return Err(error),
             }
         }

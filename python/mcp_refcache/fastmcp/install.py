@@ -13,6 +13,7 @@ from mcp_refcache._docs import shorten
 from mcp_refcache._made import called_as
 from mcp_refcache.fastmcp.admin_tools import register_admin_tools
 from mcp_refcache.fastmcp.cache_tools import register_cache_tools, register_list_tool
+from mcp_refcache.fastmcp.guard import guarded
 from mcp_refcache.fastmcp.instructions import cache_guide_prompt
 from mcp_refcache.fastmcp.resources import register_cache_resources
 from mcp_refcache.fastmcp.results import carries_reference, reads_references
@@ -68,7 +69,7 @@ def install(
 
 
 class InstallMiddleware(Middleware):
-    """Reads who calls, once per request, and lists decorated tools with short descriptions.
+    """Reads who calls, once per request, guards what is answered, and lists decorated tools with short descriptions.
 
     Args:
         cache: The cache whose tools these are.
@@ -81,18 +82,27 @@ class InstallMiddleware(Middleware):
         """Read who calls, for code that cannot wait for it."""
         name = context.message.name
         with called_as(name):
-            result = await self._identified(context, call_next)
+            result = await self._identified(context, call_next, name, context.message.arguments)
         if reads_references(name) or carries_reference(result, self._cache):
             _compat.stop_response_caching(context.fastmcp_context.fastmcp, name)
         return result
 
-    async def _identified(self, context: Any, call_next: Callable[[Any], Any]) -> Any:
+    async def on_read_resource(self, context: Any, call_next: Callable[[Any], Any]) -> Any:
+        """Do so for resources."""
+        uri = str(context.message.uri)
+        return await self._identified(context, call_next, uri, uri)
+
+    async def on_get_prompt(self, context: Any, call_next: Callable[[Any], Any]) -> Any:
+        """Do so for prompts."""
+        message = context.message
+        return await self._identified(context, call_next, message.name, message.arguments)
+
+    async def _identified(
+        self, context: Any, call_next: Callable[[Any], Any], what: str, arguments: Any
+    ) -> Any:
         with suppress(Exception):  # an `identity` that fails does so again where somebody asks it
             await aread_caller(self._cache)
-        return await call_next(context)
-
-    on_read_resource = _identified
-    on_get_prompt = _identified
+        return await guarded(self._cache, what, arguments, lambda: call_next(context))
 
     async def on_list_tools(self, context: Any, call_next: Callable[[Any], Any]) -> Sequence[Any]:
         """Say in one sentence what the docstrings of decorated tools say in six lines."""

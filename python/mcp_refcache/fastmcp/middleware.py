@@ -20,6 +20,7 @@ from mcp_refcache._results import as_json
 from mcp_refcache._use import resolve_for
 from mcp_refcache.context import SizeMeasurer, TiktokenAdapter, TokenMeasurer
 from mcp_refcache.context_integration import expand_template
+from mcp_refcache.exceptions import WithheldError
 from mcp_refcache.fastmcp.results import carries_reference, join, reads_references, split
 from mcp_refcache.fastmcp.schemas import as_text, fits, takes_reference_itself, wants_text, widen_parameters
 from mcp_refcache.models import SizeMode
@@ -147,7 +148,7 @@ class RefCacheMiddleware(Middleware):
             value = await asyncio.to_thread(self._value, arguments[name], caller, collector)
             changed[name] = as_text(value) if wants_text(schema, parameters) else value
             if not fits(changed[name], schema, parameters):
-                raise _compat.tool_error()(_unfit(arguments, [name]))
+                raise _compat.telling(WithheldError)(_unfit(arguments, [name]))
         return {**arguments, **changed} if changed else arguments
 
     def _holders(self, arguments: dict[str, Any]) -> list[str]:
@@ -181,7 +182,7 @@ class RefCacheMiddleware(Middleware):
             texts = [getattr(block, "text", "") for block in getattr(result, "content", ())]
             if not getattr(result, "is_error", False) or not any(map(_is_complaint, texts)):
                 return result
-        raise _compat.tool_error()(_unfit(arguments, holders))
+        raise _compat.telling(WithheldError)(_unfit(arguments, holders))
 
     async def _confine(
         self,
@@ -211,7 +212,7 @@ class RefCacheMiddleware(Middleware):
                 )
                 reply = join(answer, parts._replace(others=(), meta=None))
         if reply is None:
-            raise _compat.tool_error()(_kept_back(arguments))
+            raise _compat.telling(WithheldError)(_kept_back(arguments))
         return reply
 
     # -- large results --------------------------------------------------------------------------

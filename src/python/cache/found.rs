@@ -5,7 +5,9 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 
 use super::super::access::{PyPolicy, policy_to_python};
-
+use super::super::awaitable::{self, Mode, object};
+use super::super::error::to_py;
+use crate::egress::Limits;
 use crate::entry::Entry;
 
 /// An entry and its reference.
@@ -13,12 +15,19 @@ use crate::entry::Entry;
 pub(crate) struct Found {
     pub(super) id: Arc<str>,
     pub(super) entry: Arc<Entry>,
+    /// The entry as somebody sees it from whom parts are hidden.
+    pub(super) seen: Option<Arc<Entry>>,
 }
 
 impl Found {
     /// The entry as a Python object.
     pub(super) fn of(py: Python<'_>, id: Arc<str>, entry: Arc<Entry>) -> PyResult<Py<PyAny>> {
-        Ok(Py::new(py, Self { id, entry })?.into_any())
+        let found = Self {
+            id,
+            entry,
+            seen: None,
+        };
+        Ok(Py::new(py, found)?.into_any())
     }
 }
 
@@ -48,6 +57,7 @@ impl Found {
         Self {
             id: Arc::clone(&self.id),
             entry: Arc::new(entry),
+            seen: None,
         }
     }
 
@@ -79,5 +89,39 @@ impl Found {
     #[getter]
     fn total_size(&self) -> Option<usize> {
         self.entry.total_size()
+    }
+
+    /// Whether a part of the value stands in one of these texts, in UTF-8, and in none of the known ones; None if
+    /// that cannot be told, as the index of the value would be too large.
+    ///
+    /// Reads the value from its store if it is not here.
+    #[pyo3(signature = (texts, known, *, min_characters, min_digits, max_memory))]
+    fn stands_in<'py>(
+        &self,
+        py: Python<'py>,
+        texts: Vec<Vec<u8>>,
+        mut known: Vec<Vec<u8>>,
+        min_characters: usize,
+        min_digits: usize,
+        max_memory: usize,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (entry, seen) = (Arc::clone(&self.entry), self.seen.clone());
+        let limits = Limits {
+            min_characters,
+            min_digits,
+            max_memory,
+        };
+        awaitable::run(py, Mode::Blocking, async move {
+            entry.value.load().await.map_err(to_py)?;
+            let Some(index) = entry.secrets(&limits).map_err(to_py)? else {
+                return object(None::<bool>);
+            };
+            if let Some(seen) = seen {
+                // what is not masked may go out
+                let document = seen.value.document().map_err(to_py)?;
+                known.push(document.text().as_bytes().to_vec());
+            }
+            object(Some(index.occurs_in(&texts, &index.seen_in(&known))))
+        })
     }
 }

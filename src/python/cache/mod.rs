@@ -577,7 +577,7 @@ impl Cache {
 
     /// Notes that the value of an entry that was found is used.
     fn note(&self, found: &Bound<'_, Found>, uses: &Bound<'_, PyUses>) {
-        let Found { id, entry } = found.get();
+        let Found { id, entry, .. } = found.get();
         uses.get().0.note(&self.core(), id, entry);
     }
 
@@ -637,7 +637,7 @@ impl Cache {
         wait: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
         let core = self.configured(py)?;
-        let Found { id, entry } = found.get();
+        let Found { id, entry, .. } = found.get();
         let (id, entry) = (Arc::clone(id), Arc::clone(entry));
         let actor = PyActor::new(actor)?;
         let generator = self.foreign_generator(py);
