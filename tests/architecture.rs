@@ -8,7 +8,7 @@ const LAYERS: &[&[&str]] = &[
     &["error", "clock"],
     &["runtime"],
     &["access", "value", "reference"],
-    &["measure"],
+    &["audit", "measure"],
     &["preview"],
     &["entry"],
     &["backend"],

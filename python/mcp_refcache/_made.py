@@ -33,6 +33,11 @@ Holder = tuple[str, str]
 _called: ContextVar[str | None] = ContextVar("mcp_refcache_called", default=None)
 
 
+def called() -> str | None:
+    """Return the tool that the client called, if the server says which."""
+    return _called.get()
+
+
 @contextmanager
 def called_as(name: str) -> Generator[None, None, None]:
     """Say which tool was called; of servers one behind the other the first one's name is the client's."""

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::RefCache;
+use super::audited::Act;
 use super::options::{Access, GetOptions};
 use crate::access::Actor;
 use crate::entry::Entry;
@@ -50,7 +51,7 @@ impl RefCache {
         entry: &Arc<Entry>,
         options: &AnswerOptions<'_>,
     ) -> Result<Answer> {
-        if let Some(hidden) = self.hidden(entry, options)? {
+        if let Some(hidden) = self.hidden(id, entry, options)? {
             return Ok(hidden);
         }
         let preview = GetOptions::default();
@@ -74,6 +75,7 @@ impl RefCache {
     /// As [`answer`](Self::answer).
     pub(crate) fn hidden(
         &self,
+        id: &str,
         entry: &Entry,
         options: &AnswerOptions<'_>,
     ) -> Result<Option<Answer>> {
@@ -83,8 +85,12 @@ impl RefCache {
             Access::Read
         };
         let denied = |error: &Error| error.kind() == ErrorKind::PermissionDenied;
+        let act = Act::on(id, entry, Some(options.actor));
         match self.authorize(entry, options.actor, access) {
-            Ok(()) => return Ok(None),
+            Ok(()) => {
+                self.recorded(Ok(()), access, act)?;
+                return Ok(None);
+            }
             Err(error) if denied(&error) => {}
             Err(error) => return Err(error),
         }
@@ -94,7 +100,7 @@ impl RefCache {
             Err(error) if denied(&error) && options.producer => {
                 Ok(Some(Answer::Hidden { usable: false }))
             }
-            Err(error) => Err(error),
+            Err(error) => Err(self.denied(error, act)),
         }
     }
 
