@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         RedisBackend,
         SQLiteBackend,
     )
+    from mcp_refcache.audit import AuditRecord
     from mcp_refcache.cache import NEVER, RefCache
     from mcp_refcache.context import (
         CharacterFallback,
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
         try_get_fastmcp_context,
     )
     from mcp_refcache.exceptions import (
+        AuditError,
         BackendBusyError,
         BackendConnectionError,
         BackendError,
@@ -103,6 +105,8 @@ __all__ = [
     "ActorLike",
     "ActorType",
     "AsyncTaskResponse",
+    "AuditError",
+    "AuditRecord",
     "BackendBusyError",
     "BackendConnectionError",
     "BackendError",
@@ -188,6 +192,7 @@ _NAMES = {
     ".backends": (
         "CacheBackend CacheEntry EncryptedBackend KeyValueBackend MemoryBackend RedisBackend SQLiteBackend"
     ),
+    ".audit": "AuditRecord",
     ".cache": "NEVER RefCache",
     ".context": (
         "CharacterFallback CharacterMeasurer HuggingFaceAdapter SizeMeasurer TiktokenAdapter "
@@ -198,7 +203,7 @@ _NAMES = {
         "get_context_values try_get_fastmcp_context"
     ),
     ".exceptions": (
-        "BackendBusyError BackendConnectionError BackendError BackendIOError BackendTimeoutError CodecError "
+        "AuditError BackendBusyError BackendConnectionError BackendError BackendIOError BackendTimeoutError CodecError "
         "RefCacheError"
     ),
     ".models": (

@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
-from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from mcp_refcache import _core
-from mcp_refcache._made import called
+from mcp_refcache._made import running_tool
 
 __all__ = ["Audit", "AuditRecord"]
 
@@ -18,9 +17,6 @@ logger = logging.getLogger("mcp_refcache")
 
 _SQLITE_URL = "sqlite:///"
 _SQLITE_SUFFIXES = (".db", ".sqlite", ".sqlite3")
-
-#: The decorated function that is running, for servers that do not say which tool was called.
-running_function: ContextVar[str | None] = ContextVar("mcp_refcache_running", default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +70,7 @@ def open_audit(
         if key is not None:
             raise ValueError("audit_key needs a file to protect: audit=")
         return None
-    return _log(audit, key), _running, _told if failure == "log" else None
+    return _log(audit, key), running_tool, _told if failure == "log" else None
 
 
 def _log(audit: Audit, key: str | bytes | None) -> _core.AuditLog:
@@ -90,10 +86,6 @@ def _log(audit: Audit, key: str | bytes | None) -> _core.AuditLog:
     if key is not None:
         raise ValueError("audit_key is for files; a function may sign records itself")
     return _core.AuditLog.function(audit)
-
-
-def _running() -> str | None:
-    return called() or running_function.get()
 
 
 def _told(message: Any) -> None:

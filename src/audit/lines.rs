@@ -31,7 +31,9 @@ pub fn lines(path: impl AsRef<Path>) -> Result<Box<dyn Iterator<Item = Result<Li
     let path = path.as_ref().to_owned();
     let mut file = File::open(&path).map_err(|why| failed(&path, why))?;
     let mut begin = Vec::new();
-    let read = (&mut file).take(SQLITE.len() as u64).read_to_end(&mut begin);
+    let read = (&mut file)
+        .take(SQLITE.len() as u64)
+        .read_to_end(&mut begin);
     read.map_err(|why| failed(&path, why))?;
     if begin == SQLITE {
         drop(file);

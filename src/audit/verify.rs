@@ -47,14 +47,18 @@ pub fn verify<P: AsRef<Path>>(
         for line in lines(path)? {
             let line = line?;
             chain.take(&line.text).map_err(|why| {
-                Error::new(ErrorKind::Audit, format!("the audit log was changed: {why}"))
-                    .with("path", path.as_ref().display())
-                    .with("line", line.number)
+                Error::new(
+                    ErrorKind::Audit,
+                    format!("the audit log was changed: {why}"),
+                )
+                .with("path", path.as_ref().display())
+                .with("line", line.number)
             })?;
         }
     }
     if chain.awaited.is_some() {
-        let message = "the audit log lacks the expected record: its end was cut off, or it is another log";
+        let message =
+            "the audit log lacks the expected record: its end was cut off, or it is another log";
         return Err(Error::new(ErrorKind::Audit, message));
     }
     Ok(Verified {
@@ -99,7 +103,9 @@ impl Chain<'_> {
         match &self.head {
             None => self.first = opened.head.n,
             Some(head) if opened.prev != head.hash || opened.head.n != head.n + 1 => {
-                return Err("it does not follow the record before it: some are missing or in another order");
+                return Err(
+                    "it does not follow the record before it: some are missing or in another order",
+                );
             }
             Some(_) => {}
         }

@@ -76,12 +76,7 @@ impl RefCache {
     ///
     /// # Errors
     /// The outcome's, or what the sink fails with.
-    pub(crate) fn recorded(
-        &self,
-        outcome: Result<()>,
-        access: Access,
-        act: Act<'_>,
-    ) -> Result<()> {
+    pub(crate) fn recorded(&self, outcome: Result<()>, access: Access, act: Act<'_>) -> Result<()> {
         match outcome {
             Ok(()) => self.record(action_of(access), act),
             Err(error) => Err(self.denied(error, act)),

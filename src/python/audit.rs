@@ -56,7 +56,9 @@ impl AuditLog {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> std::result::Result<(), PyTraverseError> {
-        self.hook.as_ref().map_or(Ok(()), |hook| hook.traverse(&visit))
+        self.hook
+            .as_ref()
+            .map_or(Ok(()), |hook| hook.traverse(&visit))
     }
 }
 
@@ -68,8 +70,7 @@ pub(super) fn audit(
     told: Option<Py<PyAny>>,
 ) -> Audit {
     let audit = Audit::shared(Arc::clone(&log.get().sink)).tool(move || {
-        Python::attach(|py| running.call0(py).and_then(|name| name.extract(py)).ok())
-            .flatten()
+        Python::attach(|py| running.call0(py).and_then(|name| name.extract(py)).ok()).flatten()
     });
     match told {
         None => audit,
