@@ -34,6 +34,8 @@ pub enum ErrorKind {
     Io,
     /// Somebody else holds it at the moment (a lock, a file); trying again may work.
     Busy,
+    /// What happens cannot be written to the audit log, or the log does not hold what was written.
+    Audit,
     /// A hook written by the user failed; [`Error::source`] is its own error.
     Hook,
     /// A bug in this crate.
@@ -52,6 +54,7 @@ impl ErrorKind {
             | Self::InvalidType
             | Self::Unsupported
             | Self::Codec
+            | Self::Audit
             | Self::Hook
             | Self::Unexpected => false,
         }

@@ -20,9 +20,10 @@
 //! ```
 //!
 //! Each module may use only what stands above it:
-//! `error`, `clock` < `runtime` < `access`, `value` < `measure`, `egress` < `preview` < `entry` < `backend` < `cache` < `portable` < `blocking`.
+//! `error`, `clock` < `runtime` < `access`, `value` < `audit`, `measure`, `egress` < `preview` < `entry` < `backend` < `cache` < `portable` < `blocking`.
 
 pub mod access;
+pub mod audit;
 pub mod backend;
 pub mod blocking;
 mod cache;

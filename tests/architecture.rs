@@ -8,7 +8,7 @@ const LAYERS: &[&[&str]] = &[
     &["error", "clock"],
     &["runtime"],
     &["access", "value", "reference"],
-    &["measure", "egress"],
+    &["audit", "measure", "egress"],
     &["preview"],
     &["entry"],
     &["backend"],

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         RedisBackend,
         SQLiteBackend,
     )
+    from mcp_refcache.audit import AuditRecord
     from mcp_refcache.cache import NEVER, RefCache
     from mcp_refcache.context import (
         CharacterFallback,
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     )
     from mcp_refcache.egress import EgressGuard
     from mcp_refcache.exceptions import (
+        AuditError,
         BackendBusyError,
         BackendConnectionError,
         BackendError,
@@ -106,6 +108,8 @@ __all__ = [
     "ActorLike",
     "ActorType",
     "AsyncTaskResponse",
+    "AuditError",
+    "AuditRecord",
     "BackendBusyError",
     "BackendConnectionError",
     "BackendError",
@@ -195,6 +199,7 @@ _NAMES = {
     ".backends": (
         "CacheBackend CacheEntry EncryptedBackend KeyValueBackend MemoryBackend RedisBackend SQLiteBackend"
     ),
+    ".audit": "AuditRecord",
     ".cache": "NEVER RefCache",
     ".context": (
         "CharacterFallback CharacterMeasurer HuggingFaceAdapter SizeMeasurer TiktokenAdapter "
@@ -206,7 +211,7 @@ _NAMES = {
     ),
     ".egress": "EgressGuard",
     ".exceptions": (
-        "BackendBusyError BackendConnectionError BackendError BackendIOError BackendTimeoutError CodecError "
+        "AuditError BackendBusyError BackendConnectionError BackendError BackendIOError BackendTimeoutError CodecError "
         "RefCacheError WithheldError"
     ),
     ".models": (

@@ -13,6 +13,7 @@ from mcp_refcache._flight import Flight
 from mcp_refcache._options import Options
 from mcp_refcache._plan import Plan, Request
 from mcp_refcache._results import amaterialise, materialise, promises_protocol_result
+from mcp_refcache._made import running_as
 from mcp_refcache._signatures import plain_function
 from mcp_refcache._turns import Turn
 from mcp_refcache.models import SizeMode
@@ -49,6 +50,8 @@ def decorate(cache: "RefCache", options: Options) -> Callable[[Any], Any]:
         _check(function)
         plan = Plan(cache, options, function)
         wrapper = _async_wrapper(plan, function) if _is_async(function) else _sync_wrapper(plan, function)
+        if cache._is_audited:
+            wrapper = _named(plan.name, wrapper)
         return _dress(wrapper, function, plan)
 
     return decorator
@@ -156,6 +159,23 @@ def _async_wrapper(plan: Plan, function: Callable[..., Any]) -> Callable[..., Aw
             if found is not None:
                 return await plan.aanswer(request, found)
         return await run(request)
+
+    return call
+
+
+def _named(name: str, wrapper: Callable[..., Any]) -> Callable[..., Any]:
+    """The same, for an audit log: what happens meanwhile happens through this function."""
+    if inspect.iscoroutinefunction(wrapper):
+
+        async def acall(*args: Any, **kwargs: Any) -> Any:
+            with running_as(name):
+                return await wrapper(*args, **kwargs)
+
+        return acall
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        with running_as(name):
+            return wrapper(*args, **kwargs)
 
     return call
 

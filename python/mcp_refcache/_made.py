@@ -32,6 +32,24 @@ Holder = tuple[str, str]
 #: The tool that the client called, by the name that it knows.
 _called: ContextVar[str | None] = ContextVar("mcp_refcache_called", default=None)
 
+#: The decorated function that runs, for servers that do not say which tool was called.
+_running: ContextVar[str | None] = ContextVar("mcp_refcache_running", default=None)
+
+
+def running_tool() -> str | None:
+    """Return the tool that the client called, else the decorated function that runs."""
+    return _called.get() or _running.get()
+
+
+@contextmanager
+def running_as(name: str) -> Generator[None, None, None]:
+    """Say which decorated function runs; of nested ones it is the outer one."""
+    before = _running.set(_running.get() or name)
+    try:
+        yield
+    finally:
+        _running.reset(before)
+
 
 @contextmanager
 def called_as(name: str) -> Generator[None, None, None]:

@@ -24,7 +24,7 @@ from mcp_refcache._signatures import hints_of, injected_names, name_of, owner_na
 from mcp_refcache._withheld import withheld_error, withheld_result
 from mcp_refcache.context_integration import build_context_scoped_policy, expand_template
 from mcp_refcache.events import EventKind
-from mcp_refcache.exceptions import BackendError
+from mcp_refcache.exceptions import AuditError, BackendError
 from mcp_refcache.models import AsyncResponseFormat, PreviewStrategy
 from mcp_refcache.permissions import Permission
 
@@ -440,6 +440,7 @@ class Plan:
             "policy": request.policy,
             "ttl": options.ttl,
             "tool_name": self.name,
+            "caller": request.caller.actor if self.cache._is_audited else None,
             "max_size": options.max_size or None,
             "strategy": self._preview_type,
             "any": True,
@@ -449,6 +450,8 @@ class Plan:
         }
 
     def _not_stored(self, error: Exception) -> None:
+        if isinstance(error, AuditError):
+            raise error
         logger.warning("a result of %s could not be stored: %s", self.name, type(error).__name__)
 
     def _landed(self, request: Request, found: "Found | None") -> "Found | None":
@@ -483,6 +486,8 @@ class Plan:
         return self._made(request, result, found, answer)
 
     def _not_shown(self, error: Exception) -> None:
+        if isinstance(error, AuditError):
+            raise error
         logger.warning("a result of %s could not be shown: %s", self.name, type(error).__name__)
 
     def _made(

@@ -137,7 +137,10 @@ class Tasks:
         except PermissionDenied as denied:
             self._tell_denied("get", ref_id, actor, denied)
             raise
-        return None if self._has_ended(execution, but_failed=True) else told
+        if self._has_ended(execution, but_failed=True):
+            return None
+        self._cache._core.record("read", ref_id=ref_id, actor=actor)
+        return told
 
     def describe(
         self, execution: Execution, actor: "Actor | None", schema: ExpectedSchema | None = None
@@ -186,6 +189,7 @@ class Tasks:
                 raise
         if self._has_ended(execution):
             return False
+        self._cache._core.record("deleted", ref_id=ref_id, actor=actor)
         execution.cancel()
         return True
 
@@ -237,6 +241,9 @@ class Tasks:
             self._check(execution.ref_id, Permission.DELETE, actor)
 
     def _tell_denied(self, operation: str, ref_id: str, actor: "Actor", denied: PermissionDenied) -> None:
+        self._cache._core.record(
+            "denied", ref_id=ref_id, namespace=denied.namespace, actor=actor, reason=denied.reason or ""
+        )
         if events := self._cache._events:
             events.emit(
                 EventKind.DENIED,
@@ -258,7 +265,14 @@ class Tasks:
         info = self.backend.get_status(ref_id) if is_own else None
         if not isinstance(info, TaskInfo) or info.status not in _POLLED:
             return None
-        cache._permission_checker.check(cache.default_policy, Permission.READ, actor, cache.default_namespace)
+        try:
+            cache._permission_checker.check(
+                cache.default_policy, Permission.READ, actor, cache.default_namespace
+            )
+        except PermissionDenied as denied:
+            self._tell_denied("get", ref_id, actor, denied)
+            raise
+        cache._core.record("read", ref_id=ref_id, actor=actor)
         return AsyncTaskResponse.from_task_info(info, eta_seconds=eta(info))
 
     # -- ends -----------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from mcp_refcache._transfer import Exported, Imported
 from mcp_refcache.access.actor import ActorLike, resolve_actor
 from mcp_refcache.access.checker import DefaultPermissionChecker
 from mcp_refcache.access.namespace import Namespace
+from mcp_refcache.audit import open_audit
 from mcp_refcache.backends._by_url import open_backend
 from mcp_refcache.backends.memory import MemoryBackend
 from mcp_refcache.context import TiktokenAdapter, TokenMeasurer, get_default_measurer
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from mcp_refcache._transfer import Progress, SupportsRead, SupportsWrite
     from mcp_refcache.access.actor import Actor
     from mcp_refcache.access.checker import PermissionChecker
+    from mcp_refcache.audit import Audit
     from mcp_refcache.backends.base import CacheBackend
     from mcp_refcache.backends.task_base import TaskBackend
     from mcp_refcache.context import SizeMeasurer, Tokenizer
@@ -107,6 +109,12 @@ class RefCache:
             are not looked at.
         on_backend_error: What a decorated tool does while the store fails: `"raise"` a `BackendError`, or run
             uncached (`"bypass"`).
+        audit: Where it is written down who did what, before it takes effect: a path (`.db`, `.sqlite` or a
+            `sqlite:///` URL = SQLite, any other = JSON lines), or a function that is called with each
+            `AuditRecord` on the thread where it happens, by several at once. None = nowhere.
+        audit_key: 16 bytes or more, without which nobody can write records that `mcp-refcache audit verify` takes.
+        audit_failure: What cannot be written down fails with an `AuditError` (`"raise"`), or happens and is
+            logged as an error (`"log"`).
 
     Raises:
         TypeError: For a backend without the six methods, for `preview_length` beside `preview_config`, and for
@@ -140,6 +148,9 @@ class RefCache:
         identity: Callable[[Any], Any] | None = None,
         egress: EgressGuard | None = _GUARD,
         on_backend_error: Literal["raise", "bypass"] = "raise",
+        audit: Audit | None = None,
+        audit_key: str | bytes | None = None,
+        audit_failure: Literal["raise", "log"] = "raise",
     ) -> None:
         if resolve_requires not in ("execute", "read"):
             raise ValueError(f"resolve_requires must be 'execute' or 'read', not {resolve_requires!r}")
@@ -195,7 +206,11 @@ class RefCache:
             "resolve_requires": resolve_requires,
             "default": default,
         }
-        self._core = _core.Cache(name, backend=self._backend, max_entries=max_size, **settings)
+        records = open_audit(audit, audit_key, audit_failure)
+        self._is_audited = records is not None
+        self._core = _core.Cache(
+            name, backend=self._backend, max_entries=max_size, audit=records, **settings
+        )
         self._tasks: Tasks | None = None
         if task_backend is not None:
             store = MemoryBackend()

@@ -1,6 +1,7 @@
 """The exceptions of the package; each is also the builtin that a caller would catch."""
 
 __all__ = [
+    "AuditError",
     "BackendBusyError",
     "BackendConnectionError",
     "BackendError",
@@ -14,6 +15,10 @@ __all__ = [
 
 class RefCacheError(Exception):
     """Something went wrong in the cache."""
+
+
+class AuditError(RefCacheError):
+    """What happens cannot be written to the audit log, or the log does not hold what was written."""
 
 
 class CodecError(RefCacheError, ValueError):

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::RefCache;
+use super::audited::Act;
 use super::options::{Access, GetOptions};
 use crate::access::Actor;
 use crate::entry::Entry;
@@ -61,7 +62,7 @@ impl RefCache {
         entry: &Arc<Entry>,
         options: &AnswerOptions<'_>,
     ) -> Result<Answer> {
-        match self.receive(entry, options)? {
+        match self.receive(id, entry, options)? {
             Received::Seen(entry) => self.show(id, &entry).await,
             Received::Hidden { usable } => Ok(Answer::Hidden { usable }),
         }
@@ -94,6 +95,7 @@ impl RefCache {
     /// As [`answer`](Self::answer).
     pub(crate) fn receive(
         &self,
+        id: &str,
         entry: &Arc<Entry>,
         options: &AnswerOptions<'_>,
     ) -> Result<Received> {
@@ -103,8 +105,12 @@ impl RefCache {
             Access::Read
         };
         let denied = |error: &Error| error.kind() == ErrorKind::PermissionDenied;
+        let act = Act::on(id, entry, Some(options.actor));
         match self.authorize(entry, options.actor, access) {
-            Ok(sees) => return Ok(Received::Seen(sees.of(entry))),
+            Ok(sees) => {
+                let sees = self.recorded(Ok(sees), access, act)?;
+                return Ok(Received::Seen(sees.of(entry)));
+            }
             Err(error) if denied(&error) => {}
             Err(error) => return Err(error),
         }
@@ -114,7 +120,7 @@ impl RefCache {
             Err(error) if denied(&error) && options.producer => {
                 Ok(Received::Hidden { usable: false })
             }
-            Err(error) => Err(error),
+            Err(error) => Err(self.denied(error, act)),
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::settings::{NamespaceRule, PreviewConfig, ResolveRequires, Settings};
 use super::{Parts, RefCache};
 use crate::access::{DefaultPermissionChecker, PermissionChecker, PolicySource};
+use crate::audit::Audit;
 use crate::backend::{Backend, MemoryBackend};
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Result};
@@ -32,6 +33,7 @@ pub struct Builder {
     measurer: Option<Arc<dyn SizeMeasurer>>,
     generator: Option<Arc<dyn PreviewGenerator>>,
     max_entries: Option<usize>,
+    audit: Option<Audit>,
     settings: Settings,
 }
 
@@ -45,6 +47,7 @@ impl Builder {
             measurer: None,
             generator: None,
             max_entries: None,
+            audit: None,
             settings: Settings::default(),
         }
     }
@@ -94,6 +97,13 @@ impl Builder {
     #[must_use]
     pub fn generator(mut self, generator: Arc<dyn PreviewGenerator>) -> Self {
         self.generator = Some(generator);
+        self
+    }
+
+    /// Where it is written down who did what. Default: nowhere.
+    #[must_use]
+    pub fn audit(mut self, audit: Audit) -> Self {
+        self.audit = Some(audit);
         self
     }
 
@@ -189,6 +199,7 @@ impl Builder {
             checker,
             measurer,
             generator: self.generator,
+            audit: self.audit,
             settings,
         };
         Ok(RefCache {

@@ -1,6 +1,7 @@
 //! [`RefCache`]: the recipe. Fetch (storage and expiry) is async, present (permission, preview) is not.
 
 mod answer;
+mod audited;
 mod builder;
 mod lookup;
 mod options;
@@ -16,6 +17,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::access::PermissionChecker;
+use crate::audit::Audit;
 use crate::backend::Backend;
 use crate::clock::{Clock, Timestamp};
 use crate::measure::SizeMeasurer;
@@ -25,6 +27,7 @@ use crate::reference::CacheName;
 #[cfg(feature = "python")]
 pub(crate) use answer::Received;
 pub use answer::{Answer, AnswerOptions};
+pub(crate) use audited::Act;
 pub use builder::Builder;
 #[cfg(feature = "python")]
 pub(crate) use lookup::not_found;
@@ -71,6 +74,8 @@ pub(crate) struct Parts {
     pub(crate) measurer: Arc<dyn SizeMeasurer>,
     /// `None`: the built-in one of the strategy in question.
     pub(crate) generator: Option<Arc<dyn PreviewGenerator>>,
+    /// `None`: nothing is written down.
+    pub(crate) audit: Option<Audit>,
     pub(crate) settings: Settings,
 }
 

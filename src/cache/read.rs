@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 
 use super::RefCache;
+use super::audited::Act;
 use super::lookup::{Found, not_found};
 use super::options::{Access, GetOptions, Response};
 use crate::access::{Actor, DefaultActor};
@@ -157,9 +158,22 @@ impl RefCache {
             .find(id, want, |entry| {
                 self.authorize(entry, actor, access).is_ok()
             })
-            .await?;
-        let (ref_id, entry) = found.ok_or_else(|| not_found(id))?;
-        let sees = self.authorize(&entry, actor, access)?;
+            .await;
+        let (ref_id, entry) = match found {
+            Ok(Some(found)) => found,
+            Ok(None) => {
+                self.record_missing(id, actor)?;
+                return Err(not_found(id));
+            }
+            Err(error) => {
+                if error.kind() == ErrorKind::NotFound {
+                    self.record_missing(id, actor)?;
+                }
+                return Err(error);
+            }
+        };
+        let outcome = self.authorize(&entry, actor, access);
+        let sees = self.recorded(outcome, access, Act::on(&ref_id, &entry, Some(actor)))?;
         Ok((ref_id, sees.of(&entry)))
     }
 }

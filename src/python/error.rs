@@ -23,6 +23,7 @@ pub(super) fn to_py(error: Error) -> PyErr {
         ErrorKind::InvalidArgument | ErrorKind::Unsupported => PyValueError::new_err(message),
         ErrorKind::InvalidType => PyTypeError::new_err(message),
         ErrorKind::Codec
+        | ErrorKind::Audit
         | ErrorKind::Backend
         | ErrorKind::Unreachable
         | ErrorKind::Timeout
@@ -55,7 +56,8 @@ pub(super) fn from_py(raised: PyErr) -> Error {
 }
 
 /// The classes of `mcp_refcache.exceptions`, subclasses before their bases.
-const CLASSES: [(ErrorKind, &str); 6] = [
+const CLASSES: [(ErrorKind, &str); 7] = [
+    (ErrorKind::Audit, "AuditError"),
     (ErrorKind::Codec, "CodecError"),
     (ErrorKind::Busy, "BackendBusyError"),
     (ErrorKind::Timeout, "BackendTimeoutError"),

@@ -2,6 +2,7 @@
 
 mod access;
 mod arguments;
+mod audit;
 mod awaitable;
 mod cache;
 mod clock;
@@ -44,6 +45,8 @@ mod _core {
     };
     #[pymodule_export]
     use super::arguments::Never;
+    #[pymodule_export]
+    use super::audit::{AuditLines, AuditLog, audit_verify};
     #[pymodule_export]
     use super::awaitable::Awaitable;
     #[pymodule_export]

@@ -117,6 +117,9 @@ def create_list_references_tool(cache: "RefCache", admin_check: AdminChecker | N
                 and (include_expired or not entry.is_expired(now))
             ]
             wanted = [ref_id for _, ref_id in sorted(found)[offset : offset + limit]]
+            if include_preview:
+                for ref_id in wanted:
+                    cache._core.record("read", ref_id=ref_id)
             entries = ((ref_id, entry_of(cache, ref_id)) for ref_id in wanted)
             shown = [
                 _format_reference_info(ref_id, entry, include_preview)
@@ -147,6 +150,7 @@ def create_get_reference_info_tool(cache: "RefCache", admin_check: AdminChecker 
         entry = await asyncio.to_thread(entry_of, cache, ref_id)
         if entry is None:
             return {"error": "Not found", **_not_found(ref_id)}
+        await asyncio.to_thread(cache._core.record, "read", ref_id=ref_id, namespace=entry.namespace)
         info = _format_reference_info(ref_id, entry, include_preview=True)
         if include_value:
             info["value"] = as_sent(shown_value(entry))

@@ -22,15 +22,17 @@ use self::transfer::Place;
 pub(super) use self::uses::PyUses;
 use super::access::{PyActor, PyPolicy, checker_from_python};
 use super::arguments::{self, number, optional_text, readable, shown, text};
+use super::audit::{self, AuditLog};
 use super::awaitable::{self, Mode, object};
 use super::clock::PythonClock;
 use super::error::to_py;
 use super::measure;
 use super::snapshot::{self, Keep, Snapshot};
+use crate::audit::Action;
 use crate::backend::{Fence, Want};
 use crate::cache::{
-    Access, Answer, AnswerOptions, GetOptions, Received, RefCache, ResolveRequires, SetOptions,
-    Ttl, checked_ttl, not_found,
+    Access, Act, Answer, AnswerOptions, GetOptions, Received, RefCache, ResolveRequires,
+    SetOptions, Ttl, checked_ttl, not_found,
 };
 use crate::preview::PreviewStrategy;
 use crate::reference::RefId;
@@ -49,7 +51,7 @@ pub(super) struct Cache {
 #[pymethods]
 impl Cache {
     #[new]
-    #[pyo3(signature = (name, *, backend, default_policy, default_ttl, default_namespace, preview_config, measurer, checker, namespaces, rules, trusted, copy_values, resolve_requires, max_entries, default = None))]
+    #[pyo3(signature = (name, *, backend, default_policy, default_ttl, default_namespace, preview_config, measurer, checker, namespaces, rules, trusted, copy_values, resolve_requires, max_entries, default = None, audit = None))]
     #[allow(
         clippy::too_many_arguments,
         reason = "called by one constructor, by keyword"
@@ -70,6 +72,7 @@ impl Cache {
         resolve_requires: &str,
         max_entries: Option<usize>,
         default: Option<Py<PyAny>>,
+        audit: Option<(Bound<'_, AuditLog>, Py<PyAny>, Option<Py<PyAny>>)>,
     ) -> PyResult<Self> {
         let (native_backend, backend_hook) = store(backend, max_entries);
         let waits = native_backend.capabilities().waits;
@@ -89,6 +92,10 @@ impl Cache {
         if resolve_requires == "read" {
             builder = builder.resolve_requires(ResolveRequires::Read);
         }
+        let audit_log = audit.as_ref().map(|(log, ..)| log.clone().unbind());
+        if let Some((log, running, told)) = audit {
+            builder = builder.audit(super::audit::audit(&log, running, told));
+        }
         for given in &namespaces {
             builder = builder.namespace(rule(given)?);
         }
@@ -102,6 +109,7 @@ impl Cache {
             samples: false,
             preview_config: preview_config.clone().unbind(),
             default,
+            audit_log,
             backend_hook,
             measurer_hook,
             checker_hook,
@@ -182,7 +190,7 @@ impl Cache {
     /// With `any`, a value that has no JSON text is kept as the object it is; else it is an error. `prepare`
     /// makes the preview at once. `fence` is the name and token of the lease under which it was made,
     /// `uses` what it was made of.
-    #[pyo3(signature = (key, value, *, namespace = None, policy = None, ttl = None, tool_name = None, actor = None, max_size = None, strategy = None, bound = false, any = false, prepare = false, promised = None, fence = None, uses = None, wait = true))]
+    #[pyo3(signature = (key, value, *, namespace = None, policy = None, ttl = None, tool_name = None, actor = None, caller = None, max_size = None, strategy = None, bound = false, any = false, prepare = false, promised = None, fence = None, uses = None, wait = true))]
     #[allow(
         clippy::too_many_arguments,
         reason = "called by two methods, by keyword"
@@ -197,6 +205,7 @@ impl Cache {
         ttl: Option<&Bound<'py, PyAny>>,
         tool_name: Option<&Bound<'py, PyAny>>,
         actor: Option<&Bound<'py, PyAny>>,
+        caller: Option<&Bound<'py, PyAny>>,
         max_size: Option<usize>,
         strategy: Option<&str>,
         bound: bool,
@@ -213,6 +222,10 @@ impl Cache {
         };
         let key = text("key", key)?.to_owned();
         let actor = actor.map(PyActor::new).transpose()?;
+        let caller = match core.is_audited() {
+            true => caller.map(PyActor::new).transpose()?,
+            false => None,
+        };
         let namespace = optional_text("namespace", namespace)?.map(str::to_owned);
         let tool_name = optional_text("tool_name", tool_name)?.map(str::to_owned);
         let policy = policy.map(|policy| Arc::new(PyPolicy::new(policy)) as _);
@@ -239,6 +252,7 @@ impl Cache {
                 ttl,
                 tool_name: tool_name.as_deref(),
                 actor: actor.as_ref().map(|actor| actor as _),
+                caller: caller.as_ref().map(|caller| caller as _),
                 max_size,
                 strategy,
                 bound,
@@ -568,8 +582,12 @@ impl Cache {
         found: &Bound<'py, Found>,
         wait: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let entry = Arc::clone(&found.get().entry);
+        let core = self.core();
+        let Found { id, entry } = found.get();
+        let (id, entry) = (Arc::clone(id), Arc::clone(entry));
         self.run(py, wait, async move {
+            core.record(Action::Used, Act::on(&id, &entry, None))
+                .map_err(to_py)?;
             entry.value.load().await.map_err(to_py)?;
             Python::attach(|py| snapshot::fresh(py, &entry.value).map(Bound::unbind))
         })
@@ -653,7 +671,7 @@ impl Cache {
                         Generation::Foreign(own) => Some(own),
                         Generation::Native(_) => None,
                     });
-            let seen = core.receive(&entry, &options).map_err(to_py)?;
+            let seen = core.receive(&id, &entry, &options).map_err(to_py)?;
             let answer = match (&seen, own) {
                 (Received::Hidden { usable }, _) => Ok(Answer::Hidden { usable: *usable }),
                 (Received::Seen(entry), None) => Ok(core.show(&id, entry).await.map_err(to_py)?),
@@ -689,6 +707,37 @@ impl Cache {
                 Ok(fields.into_any().unbind())
             })
         })
+    }
+
+    /// Writes down what is done without the cache's own methods; nothing where nothing is written down.
+    #[pyo3(signature = (action, *, ref_id = None, namespace = None, actor = None, reason = None))]
+    fn record(
+        &self,
+        py: Python<'_>,
+        action: &str,
+        ref_id: Option<&str>,
+        namespace: Option<&str>,
+        actor: Option<&Bound<'_, PyAny>>,
+        reason: Option<&str>,
+    ) -> PyResult<()> {
+        let core = self.core();
+        if !core.is_audited() {
+            return Ok(());
+        }
+        let action = audit::action(action)?;
+        let actor = actor.map(PyActor::new).transpose()?;
+        let reason = reason.map(known_reason);
+        py.detach(|| {
+            let act = Act {
+                ref_id,
+                namespace,
+                actor: actor.as_ref().map(|actor| actor as _),
+                reason,
+                ..Act::default()
+            };
+            core.record(action, act)
+        })
+        .map_err(to_py)
     }
 
     /// When an entry ends, in seconds since 1970; None = never, or it is gone.
@@ -766,4 +815,20 @@ impl Cache {
 fn known<'a>(ref_id: &'a Bound<'_, PyAny>) -> PyResult<&'a str> {
     readable("ref_id", ref_id)?
         .ok_or_else(|| to_py(not_found(shown(ref_id).trim_matches(['\'', '"']))))
+}
+
+/// A reason as the core says it; the words of a checker of the user's own may say anything.
+fn known_reason(reason: &str) -> &'static str {
+    use crate::access::DenialReason::{
+        ExplicitDeny, NamespaceOwnership, OwnerInsufficient, RoleInsufficient, SessionMismatch,
+    };
+    let known = [
+        ExplicitDeny,
+        SessionMismatch,
+        NamespaceOwnership,
+        OwnerInsufficient,
+        RoleInsufficient,
+    ];
+    let mut words = known.into_iter().map(crate::access::DenialReason::as_str);
+    words.find(|word| *word == reason).unwrap_or("refused")
 }
