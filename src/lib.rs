@@ -20,7 +20,7 @@
 //! ```
 //!
 //! Each module may use only what stands above it:
-//! `error`, `clock` < `runtime` < `access`, `value` < `measure` < `preview` < `entry` < `backend` < `cache` < `portable` < `blocking`.
+//! `error`, `clock` < `runtime` < `access`, `value` < `limits`, `measure` < `preview` < `entry` < `backend` < `cache` < `portable` < `blocking`.
 
 pub mod access;
 pub mod backend;
@@ -29,6 +29,7 @@ mod cache;
 mod clock;
 mod entry;
 mod error;
+pub mod limits;
 pub mod measure;
 pub mod portable;
 pub mod preview;
@@ -47,6 +48,7 @@ pub use cache::{
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use entry::{Details, Entry};
 pub use error::{Error, ErrorKind, Result};
+pub use limits::RateLimit;
 pub use preview::PreviewStrategy;
 pub use reference::{CacheName, KeyName, RefId, cache_of, is_ref_id};
 

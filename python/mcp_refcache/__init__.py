@@ -55,6 +55,7 @@ if TYPE_CHECKING:
         BackendIOError,
         BackendTimeoutError,
         CodecError,
+        RateLimitExceeded,
         RefCacheError,
     )
     from mcp_refcache.models import (
@@ -142,6 +143,7 @@ __all__ = [
     "PreviewGenerator",
     "PreviewResult",
     "PreviewStrategy",
+    "RateLimitExceeded",
     "RedisBackend",
     "Ref",
     "RefCache",
@@ -199,7 +201,7 @@ _NAMES = {
     ),
     ".exceptions": (
         "BackendBusyError BackendConnectionError BackendError BackendIOError BackendTimeoutError CodecError "
-        "RefCacheError"
+        "RateLimitExceeded RefCacheError"
     ),
     ".models": (
         "AsyncTaskResponse CacheReference CacheResponse PaginatedResponse PreviewConfig "

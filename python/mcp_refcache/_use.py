@@ -24,13 +24,14 @@ def resolve_for(cache: "RefCache", value: Any, actor: "Actor") -> Any:
 
 def as_caller(cache: "RefCache", actor: "Actor") -> tuple[Resolve, Resolve]:
     """Return how an argument's references are resolved, and how those inside stored values."""
+    own = cache._is_own()
 
     def use(ref_id: str) -> Any:
         # the server's own use on behalf of the caller: READ or EXECUTE
-        return cache._core.resolve(ref_id, actor=actor, use=True)
+        return cache._core.resolve(ref_id, actor=actor, use=True, own=own)
 
     def follow(ref_id: str) -> Any:
         # a stored value may be anybody's text: what it points at needs the caller's own READ
-        return cache._core.resolve(ref_id, actor=actor)
+        return cache._core.resolve(ref_id, actor=actor, own=own)
 
     return use, follow

@@ -56,7 +56,7 @@ class CacheEvent:
         namespace: Where the entry lives.
         tool: The tool that made the value, or was called.
         actor: Who asked, as `type:id`.
-        reason: Why it was denied: the `reason` of `PermissionDenied`.
+        reason: Why it was denied: the `reason` of `PermissionDenied`, or `rate_limited`.
         backend: The class of the backend.
         complete: Whether all of the value was shown.
         size: What the value measures, in `unit`.

@@ -17,6 +17,8 @@ pub struct AnswerOptions<'a> {
     pub actor: &'a dyn Actor,
     /// Whether it just made the value; then the namespace is not checked.
     pub producer: bool,
+    /// Whether it counts against limits of rates: what was found does, what was just made does not.
+    pub counted: bool,
 }
 
 /// What a tool answers in place of its result.
@@ -43,14 +45,14 @@ impl RefCache {
     ///
     /// # Errors
     /// [`PermissionDenied`](ErrorKind::PermissionDenied) if the receiver did not make the value and may
-    /// neither see nor use it; what user-written parts fail with.
+    /// neither see nor use it, [`RateLimited`](ErrorKind::RateLimited); what user-written parts fail with.
     pub async fn answer(
         &self,
         id: &str,
         entry: &Arc<Entry>,
         options: &AnswerOptions<'_>,
     ) -> Result<Answer> {
-        if let Some(hidden) = self.hidden(entry, options)? {
+        if let Some(hidden) = self.hidden(id, entry, options).await? {
             return Ok(hidden);
         }
         let preview = GetOptions::default();
@@ -68,15 +70,26 @@ impl RefCache {
         Ok(Answer::Preview(self.view(id, entry, &preview).await?))
     }
 
-    /// The answer to a receiver that may not see the value.
+    /// The answer to a receiver that may not see the value; counts.
     ///
     /// # Errors
     /// As [`answer`](Self::answer).
-    pub(crate) fn hidden(
+    pub(crate) async fn hidden(
         &self,
+        id: &str,
         entry: &Entry,
         options: &AnswerOptions<'_>,
     ) -> Result<Option<Answer>> {
+        if !options.counted {
+            return self.hides(entry, options);
+        }
+        self.count_attempt(options.actor).await?;
+        let hidden = self.hides(entry, options)?;
+        self.count_use(&entry.namespace, Some(id)).await?;
+        Ok(hidden)
+    }
+
+    fn hides(&self, entry: &Entry, options: &AnswerOptions<'_>) -> Result<Option<Answer>> {
         let access = if options.producer || !entry.details.bound {
             Access::Receive
         } else {

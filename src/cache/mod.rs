@@ -2,6 +2,7 @@
 
 mod answer;
 mod builder;
+mod limited;
 mod lookup;
 mod options;
 mod present;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 use crate::access::PermissionChecker;
 use crate::backend::Backend;
 use crate::clock::{Clock, Timestamp};
+use crate::limits::{Buckets, RateLimits};
 use crate::measure::SizeMeasurer;
 use crate::preview::PreviewGenerator;
 use crate::reference::CacheName;
@@ -68,6 +70,10 @@ pub(crate) struct Parts {
     /// `None`: the built-in one of the strategy in question.
     pub(crate) generator: Option<Arc<dyn PreviewGenerator>>,
     pub(crate) settings: Settings,
+    /// `None`: everybody may come as often as they like.
+    pub(crate) limits: Option<Arc<RateLimits>>,
+    /// For stores that keep none.
+    pub(crate) buckets: Arc<Buckets>,
 }
 
 impl RefCache {

@@ -68,7 +68,9 @@ impl RefCache {
         let name = self.key_name(&namespace, key);
         let now = self.now();
         if let Some(actor) = options.actor {
+            self.count_attempt(actor).await?;
             self.authorize_write(&name, &policy, actor, now).await?;
+            self.count_use(&namespace, None).await?;
         }
         let details = Details {
             tool_name: options.tool_name.map(Arc::from),
@@ -138,15 +140,31 @@ impl RefCache {
     /// # Errors
     /// [`PermissionDenied`](ErrorKind::PermissionDenied), and what the store fails with.
     pub async fn delete(&self, id: &str, actor: Option<&dyn Actor>) -> Result<bool> {
+        self.remove(id, actor, actor.is_some()).await
+    }
+
+    /// The same; `counted` against the limits of rates, or for the server itself.
+    pub(crate) async fn remove(
+        &self,
+        id: &str,
+        actor: Option<&dyn Actor>,
+        counted: bool,
+    ) -> Result<bool> {
         let may = |entry: &Entry| {
             actor.map_or(Ok(()), |actor| self.authorize(entry, actor, Access::Delete))
         };
+        if let Some(actor) = actor.filter(|_| counted) {
+            self.count_attempt(actor).await?;
+        }
         match self
             .find(id, Want::Head, |entry| may(entry).is_ok())
             .await?
         {
             Some((ref_id, entry)) => {
                 may(&entry)?;
+                if counted {
+                    self.count_use(&entry.namespace, Some(&ref_id)).await?;
+                }
                 self.parts.backend.delete(&ref_id).await
             }
             None => Ok(false),
@@ -166,6 +184,7 @@ impl RefCache {
         let Some(actor) = actor else {
             return self.parts.backend.clear(scope).await;
         };
+        self.count_attempt(actor).await?;
         let now = self.now();
         let mut removed = 0;
         for id in self.parts.backend.keys(scope, now).await? {

@@ -30,6 +30,7 @@ use crate::cache::{
     Access, Answer, AnswerOptions, GetOptions, RefCache, ResolveRequires, SetOptions, Ttl,
     checked_ttl, not_found,
 };
+use crate::limits::RateLimit;
 use crate::preview::PreviewStrategy;
 use crate::reference::RefId;
 use crate::value::Value;
@@ -47,7 +48,7 @@ pub(super) struct Cache {
 #[pymethods]
 impl Cache {
     #[new]
-    #[pyo3(signature = (name, *, backend, default_policy, default_ttl, default_namespace, preview_config, measurer, checker, namespaces, rules, trusted, copy_values, resolve_requires, max_entries, default = None))]
+    #[pyo3(signature = (name, *, backend, default_policy, default_ttl, default_namespace, preview_config, measurer, checker, namespaces, rules, trusted, copy_values, resolve_requires, max_entries, default = None, rate_limits = Vec::new()))]
     #[allow(
         clippy::too_many_arguments,
         reason = "called by one constructor, by keyword"
@@ -68,6 +69,7 @@ impl Cache {
         resolve_requires: &str,
         max_entries: Option<usize>,
         default: Option<Py<PyAny>>,
+        rate_limits: Vec<(String, String)>,
     ) -> PyResult<Self> {
         let (native_backend, backend_hook) = store(backend, max_entries);
         let waits = native_backend.capabilities().waits;
@@ -86,6 +88,10 @@ impl Cache {
             .trusted_caches(trusted);
         if resolve_requires == "read" {
             builder = builder.resolve_requires(ResolveRequires::Read);
+        }
+        for (key, rate) in &rate_limits {
+            let rate = rate.parse().map_err(to_py)?;
+            builder = builder.rate_limit(RateLimit::new(key, rate).map_err(to_py)?);
         }
         for given in &namespaces {
             builder = builder.namespace(rule(given)?);
@@ -250,8 +256,8 @@ impl Cache {
         })
     }
 
-    /// The fields of a `CacheResponse`.
-    #[pyo3(signature = (ref_id, *, actor, page = None, page_size = None, max_size = None, wait = true))]
+    /// The fields of a `CacheResponse`. An `own` call is the server's, which no rate limits.
+    #[pyo3(signature = (ref_id, *, actor, page = None, page_size = None, max_size = None, own = false, wait = true))]
     #[allow(
         clippy::too_many_arguments,
         reason = "called by two methods, by keyword"
@@ -264,6 +270,7 @@ impl Cache {
         page: Option<&Bound<'py, PyAny>>,
         page_size: Option<&Bound<'py, PyAny>>,
         max_size: Option<&Bound<'py, PyAny>>,
+        own: bool,
         wait: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
         let core = self.configured(py)?;
@@ -277,11 +284,12 @@ impl Cache {
         };
         let generator = self.foreign_generator(py);
         self.run(py, wait, async move {
-            let found = core
-                .fetch(&ref_id, &actor, Access::Read, Want::Head)
-                .await
-                .map_err(to_py)?;
-            let (ref_id, entry) = found;
+            let (access, want) = (Access::Read, Want::Head);
+            let found = match own {
+                true => core.fetch_own(&ref_id, &actor, access, want).await,
+                false => core.fetch(&ref_id, &actor, access, want).await,
+            };
+            let (ref_id, entry) = found.map_err(to_py)?;
             let shown = match generator.as_ref().map(|own| own.plan(&entry, options)) {
                 Some(Generation::Foreign(own)) => {
                     entry.value.load().await.map_err(to_py)?;
@@ -307,14 +315,15 @@ impl Cache {
         })
     }
 
-    /// The value: for `use`, READ or EXECUTE is enough.
-    #[pyo3(signature = (ref_id, *, actor, r#use = false, wait = true))]
+    /// The value: for `use`, READ or EXECUTE is enough; `own` as for `get`.
+    #[pyo3(signature = (ref_id, *, actor, r#use = false, own = false, wait = true))]
     fn resolve<'py>(
         &self,
         py: Python<'py>,
         ref_id: &Bound<'py, PyAny>,
         actor: &Bound<'py, PyAny>,
         r#use: bool,
+        own: bool,
         wait: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
         let core = self.core();
@@ -322,19 +331,23 @@ impl Cache {
         let actor = PyActor::new(actor)?;
         let access = if r#use { Access::Use } else { Access::Read };
         self.run(py, wait, async move {
-            let found = core.fetch(&ref_id, &actor, access, Want::Value).await;
+            let found = match own {
+                true => core.fetch_own(&ref_id, &actor, access, Want::Value).await,
+                false => core.fetch(&ref_id, &actor, access, Want::Value).await,
+            };
             let (_, entry) = found.map_err(to_py)?;
             Python::attach(|py| snapshot::fresh(py, &entry.value).map(Bound::unbind))
         })
     }
 
     /// Removes an entry; whether it was there. With an actor, needs DELETE.
-    #[pyo3(signature = (ref_id, *, actor = None, wait = true))]
+    #[pyo3(signature = (ref_id, *, actor = None, own = false, wait = true))]
     fn delete<'py>(
         &self,
         py: Python<'py>,
         ref_id: &Bound<'py, PyAny>,
         actor: Option<&Bound<'py, PyAny>>,
+        own: bool,
         wait: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
         let core = self.core();
@@ -344,7 +357,8 @@ impl Cache {
             let deleted = match &ref_id {
                 Some(ref_id) => {
                     let actor = actor.as_ref().map(|actor| actor as _);
-                    core.delete(ref_id, actor).await.map_err(to_py)?
+                    let counted = actor.is_some() && !own;
+                    core.remove(ref_id, actor, counted).await.map_err(to_py)?
                 }
                 None => false,
             };
@@ -459,6 +473,30 @@ impl Cache {
             let found = core.fetch(&ref_id, &actor, Access::Read, Want::Head).await;
             let (id, entry) = found.map_err(to_py)?;
             Python::attach(|py| Found::of(py, id, entry))
+        })
+    }
+
+    /// Counts an attempt of an actor against the limits of rates, or the use of what it was allowed to use.
+    #[pyo3(signature = (*, actor = None, namespace = None, ref_id = None, wait = true))]
+    fn count<'py>(
+        &self,
+        py: Python<'py>,
+        actor: Option<&Bound<'py, PyAny>>,
+        namespace: Option<String>,
+        ref_id: Option<String>,
+        wait: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let core = self.core();
+        let actor = actor.map(PyActor::new).transpose()?;
+        self.run(py, wait, async move {
+            if let Some(actor) = &actor {
+                core.count_attempt(actor).await.map_err(to_py)?;
+            }
+            if let Some(namespace) = &namespace {
+                let counted = core.count_use(namespace, ref_id.as_deref()).await;
+                counted.map_err(to_py)?;
+            }
+            Python::attach(|py| Ok(py.None()))
         })
     }
 
@@ -604,14 +642,15 @@ impl Cache {
         Ok((done.entries, done.skipped, done.expired, done.bytes))
     }
 
-    /// What a tool answers in place of its result.
-    #[pyo3(signature = (found, *, actor, producer, wait = true))]
+    /// What a tool answers in place of its result; `counted` for what was found, against limits of rates.
+    #[pyo3(signature = (found, *, actor, producer, counted = false, wait = true))]
     fn answer<'py>(
         &self,
         py: Python<'py>,
         found: &Bound<'py, Found>,
         actor: &Bound<'py, PyAny>,
         producer: bool,
+        counted: bool,
         wait: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
         let core = self.configured(py)?;
@@ -623,6 +662,7 @@ impl Cache {
             let options = AnswerOptions {
                 actor: &actor,
                 producer,
+                counted,
             };
             let own =
                 generator
@@ -633,7 +673,7 @@ impl Cache {
                     });
             let answer = match own {
                 None => Ok(core.answer(&id, &entry, &options).await.map_err(to_py)?),
-                Some(own) => match core.hidden(&entry, &options).map_err(to_py)? {
+                Some(own) => match core.hidden(&id, &entry, &options).await.map_err(to_py)? {
                     Some(hidden) => Ok(hidden),
                     None => {
                         entry.value.load().await.map_err(to_py)?;
