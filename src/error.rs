@@ -14,6 +14,8 @@ pub enum ErrorKind {
     NotFound,
     /// The policy, the namespace or a session does not allow it.
     PermissionDenied,
+    /// Too many requests: [`RateLimited`](crate::limits::RateLimited) says when to come back.
+    RateLimited,
     /// A reference leads back to itself.
     CircularReference,
     /// An argument is outside what the message says is allowed.
@@ -49,6 +51,7 @@ impl ErrorKind {
             Self::Backend | Self::Unreachable | Self::Timeout | Self::Io | Self::Busy => true,
             Self::NotFound
             | Self::PermissionDenied
+            | Self::RateLimited
             | Self::CircularReference
             | Self::InvalidArgument
             | Self::InvalidType

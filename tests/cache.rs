@@ -291,6 +291,7 @@ async fn a_small_answer_is_complete_a_large_one_a_preview_and_a_secret_hidden() 
     let cache = small_previews("c").build().unwrap();
     let agent = DefaultActor::agent(None, None);
     let options = AnswerOptions {
+        counted: false,
         actor: &agent,
         producer: true,
     };

@@ -59,6 +59,7 @@ if TYPE_CHECKING:
         BackendIOError,
         BackendTimeoutError,
         CodecError,
+        RateLimitExceeded,
         RefCacheError,
         WithheldError,
     )
@@ -151,6 +152,7 @@ __all__ = [
     "PreviewGenerator",
     "PreviewResult",
     "PreviewStrategy",
+    "RateLimitExceeded",
     "RedisBackend",
     "Ref",
     "RefCache",
@@ -212,7 +214,7 @@ _NAMES = {
     ".egress": "EgressGuard",
     ".exceptions": (
         "AuditError BackendBusyError BackendConnectionError BackendError BackendIOError BackendTimeoutError CodecError "
-        "RefCacheError WithheldError"
+        "RateLimitExceeded RefCacheError WithheldError"
     ),
     ".models": (
         "AsyncTaskResponse CacheReference CacheResponse PaginatedResponse PreviewConfig "

@@ -302,21 +302,21 @@ class Plan:
 
         Raises:
             PermissionDenied: If the caller may neither see nor use it.
+            RateLimitExceeded: If the caller comes too often.
         """
         shown = self._shown(request, found)
-        answer = self.cache._core.answer(shown, actor=request.caller.actor, producer=self._is_own)
+        answer = self.cache._core.answer(shown, actor=request.caller.actor, **self._found_by(request))
         return self._hit(request, found, answer)
 
     async def aanswer(self, request: Request, found: "Found") -> dict[str, Any]:
         """Return what `answer` returns, without blocking the event loop."""
-        shown = self._shown(request, found)
-        answer = self.cache._core.answer(shown, actor=request.caller.actor, producer=self._is_own, wait=False)
+        shown, how = self._shown(request, found), self._found_by(request)
+        answer = self.cache._core.answer(shown, actor=request.caller.actor, **how, wait=False)
         return self._hit(request, found, await answer)
 
-    @property
-    def _is_own(self) -> bool:
+    def _found_by(self, request: Request) -> dict[str, bool]:
         # what the context scoped was found with this caller's own ids: it is the caller's as if just made
-        return self.options.is_scoped
+        return {"producer": self.options.is_scoped, "counted": request.caller.in_context}
 
     def _hit(self, request: Request, found: "Found", answer: dict[str, Any]) -> dict[str, Any]:
         self._note(request, found)

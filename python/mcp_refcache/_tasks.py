@@ -1,5 +1,6 @@
 """The calls of a cache that go on in the background: what they are doing, who may know, who may stop them."""
 
+import asyncio
 import threading
 import time
 import uuid
@@ -119,17 +120,27 @@ class Tasks:
 
     # -- asking ---------------------------------------------------------------------------------
 
+    async def apoll(self, ref_id: str, actor: "Actor") -> AsyncTaskResponse | None:
+        """Tell what `poll` tells, without blocking the event loop for the store of rate limits."""
+        if self._cache._is_limited and self._cache._core.waits:
+            return await asyncio.to_thread(self.poll, ref_id, actor)
+        return self.poll(ref_id, actor)
+
     def poll(self, ref_id: str, actor: "Actor") -> AsyncTaskResponse | None:
         """Tell how far a task is; None if the reference is none of an unfinished or failed task.
 
         Raises:
             PermissionDenied: If the actor could neither see nor use the result.
+            RateLimitExceeded: If the actor comes too often.
         """
         if not _core.is_ref_id(ref_id):
             return None
         execution = self._known.get(ref_id)
         if execution is None:
             return self._poll_backend(ref_id, actor)
+        is_own = self._cache._is_own()
+        if not is_own:
+            self._cache._core.count(actor=actor)
         try:
             told = self.describe(execution, actor)
         except KeyError:
@@ -140,6 +151,9 @@ class Tasks:
         if self._has_ended(execution, but_failed=True):
             return None
         self._cache._core.record("read", ref_id=ref_id, actor=actor)
+        promise = None if is_own else self._store.get(ref_id)
+        if promise is not None:
+            self._cache._core.count(namespace=promise.namespace, ref_id=ref_id)
         return told
 
     def describe(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 from mcp_refcache import _core
 from mcp_refcache._as_key_value import KeyValue
 from mcp_refcache._cached import Options, decorate
-from mcp_refcache._caller import aread_caller, read_caller
+from mcp_refcache._caller import aread_caller, in_request, read_caller
 from mcp_refcache._execution import eta
 from mcp_refcache._locks import AsyncLock, Lock
 from mcp_refcache._made import Ledger
@@ -115,11 +115,15 @@ class RefCache:
         audit_key: 16 bytes or more, without which nobody can write records that `mcp-refcache audit verify` takes.
         audit_failure: What cannot be written down fails with an `AuditError` (`"raise"`), or happens and is
             logged as an error (`"log"`).
+        rate_limits: How often callers may come: `{"session:*": "60/min", "actor:agent:*": "5/s burst 20"}`. A key
+            is a namespace or a pattern of namespaces, `actor:` and a pattern (`actor:user:alice`, `actor:*`), or
+            `ref:` and one. Each namespace, actor or reference has a bucket of its own, which processes on one
+            SQLite file or Redis share; all limits that match hold. The server's own calls do not count.
 
     Raises:
         TypeError: For a backend without the six methods, for `preview_length` beside `preview_config`, and for
             what is none of the `types` above.
-        ValueError: For a name that no reference can carry, and for sizes below 1.
+        ValueError: For a name that no reference can carry, for sizes below 1, and for limits that are none.
     """
 
     def __init__(
@@ -151,6 +155,7 @@ class RefCache:
         audit: Audit | None = None,
         audit_key: str | bytes | None = None,
         audit_failure: Literal["raise", "log"] = "raise",
+        rate_limits: Mapping[str, str] | None = None,
     ) -> None:
         if resolve_requires not in ("execute", "read"):
             raise ValueError(f"resolve_requires must be 'execute' or 'read', not {resolve_requires!r}")
@@ -208,8 +213,15 @@ class RefCache:
         }
         records = open_audit(audit, audit_key, audit_failure)
         self._is_audited = records is not None
+        limits = _limits(rate_limits or {})
+        self._is_limited = bool(limits)
         self._core = _core.Cache(
-            name, backend=self._backend, max_entries=max_size, audit=records, **settings
+            name,
+            backend=self._backend,
+            max_entries=max_size,
+            audit=records,
+            rate_limits=limits,
+            **settings,
         )
         self._tasks: Tasks | None = None
         if task_backend is not None:
@@ -390,12 +402,13 @@ class RefCache:
         Raises:
             KeyError: If nothing lives under this reference or key.
             PermissionDenied: If the actor may not see the value.
+            RateLimitExceeded: If it comes more often than `rate_limits` allow; so for all that an actor asks for.
             ValueError: If `page` or `page_size` is below 1.
         """
         reader = self._caller() if actor is None else resolve_actor(actor)
         if self._tasks is not None and (unfinished := self._tasks.poll(ref_id, reader)) is not None:
             return unfinished
-        options = {"page": page, "page_size": page_size, "max_size": max_size}
+        options = {"page": page, "page_size": page_size, "max_size": max_size, "own": self._is_own(actor)}
         return CacheResponse(**self._core.get(ref_id, actor=reader, **options, uses=current_uses()))
 
     async def aget(
@@ -409,9 +422,9 @@ class RefCache:
     ) -> CacheResponse | AsyncTaskResponse:
         """Return a preview or page as `get` does, without blocking the event loop."""
         reader = await self._acaller() if actor is None else resolve_actor(actor)
-        if self._tasks is not None and (unfinished := self._tasks.poll(ref_id, reader)):
+        if self._tasks is not None and (unfinished := await self._tasks.apoll(ref_id, reader)):
             return unfinished
-        options = {"page": page, "page_size": page_size, "max_size": max_size}
+        options = {"page": page, "page_size": page_size, "max_size": max_size, "own": self._is_own(actor)}
         return CacheResponse(
             **await self._core.get(ref_id, actor=reader, **options, uses=current_uses(), wait=False)
         )
@@ -430,14 +443,15 @@ class RefCache:
             PermissionDenied: If the actor may not.
         """
         if actor is None:
-            return self._core.resolve(ref_id, actor=self._caller(), use=True, uses=current_uses())
+            who, uses = self._caller(), current_uses()
+            return self._core.resolve(ref_id, actor=who, use=True, own=self._is_own(), uses=uses)
         return self._core.resolve(ref_id, actor=resolve_actor(actor), uses=current_uses())
 
     async def aresolve(self, ref_id: str, *, actor: ActorLike | None = None) -> Any:
         """Return the stored value as `resolve` does, without blocking the event loop."""
         if actor is None:
-            who, uses = await self._acaller(), current_uses()
-            return await self._core.resolve(ref_id, actor=who, use=True, uses=uses, wait=False)
+            who, how = await self._acaller(), {"own": self._is_own(), "uses": current_uses()}
+            return await self._core.resolve(ref_id, actor=who, use=True, **how, wait=False)
         return await self._core.resolve(ref_id, actor=resolve_actor(actor), uses=current_uses(), wait=False)
 
     def delete(self, ref_id: str, *, actor: ActorLike | None = None) -> bool:
@@ -453,12 +467,13 @@ class RefCache:
         Raises:
             PermissionDenied: If the actor may not.
         """
-        return self._core.delete(ref_id, actor=self._caller() if actor is None else resolve_actor(actor))
+        who = self._caller() if actor is None else resolve_actor(actor)
+        return self._core.delete(ref_id, actor=who, own=self._is_own(actor))
 
     async def adelete(self, ref_id: str, *, actor: ActorLike | None = None) -> bool:
         """Remove an entry as `delete` does, without blocking the event loop."""
         who = await self._acaller() if actor is None else resolve_actor(actor)
-        return await self._core.delete(ref_id, actor=who, wait=False)
+        return await self._core.delete(ref_id, actor=who, own=self._is_own(actor), wait=False)
 
     def exists(self, ref_id: str) -> bool:
         """Tell whether a live entry has this reference or key."""
@@ -758,6 +773,10 @@ class RefCache:
         """The same, with what only an event loop can find out."""
         return (await aread_caller(self)).actor
 
+    def _is_own(self, actor: ActorLike | None = None) -> bool:
+        """Whether a call is the server's own, which no rate limits."""
+        return not self._is_limited or (actor is None and not in_request())
+
     def _policy_of(self, namespace: str) -> AccessPolicy:
         """Who may do what in a namespace where nothing else is said."""
         matching = [each for each in self._namespace_policies if fnmatchcase(namespace, each[0])]
@@ -866,6 +885,13 @@ def _names(name: str, names: Iterable[str]) -> list[str]:
         if not isinstance(item, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"{name} must hold names, not {type(item).__name__}")
     return listed
+
+
+def _limits(limits: Mapping[str, str]) -> list[tuple[str, str]]:
+    for item in (part for limit in limits.items() for part in limit):
+        if not isinstance(item, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"rate_limits must map names to rates such as '60/min', not {type(item).__name__}")
+    return list(limits.items())
 
 
 def _check_part(name: str, part: object, *methods: str) -> None:

@@ -56,8 +56,8 @@ class CacheEvent:
         namespace: Where the entry lives.
         tool: The tool that made the value, or was called.
         actor: Who asked, as `type:id`.
-        reason: Why it was denied: the `reason` of `PermissionDenied`, or `egress` for an answer that was held back
-            as it contained what its caller may not read.
+        reason: Why it was denied: the `reason` of `PermissionDenied`, `rate_limited`, or `egress` for an answer that
+            was held back as it contained what its caller may not read.
         backend: The class of the backend.
         complete: Whether all of the value was shown.
         size: What the value measures, in `unit`.

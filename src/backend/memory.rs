@@ -17,6 +17,7 @@ use super::{Backend, Capabilities, PutOptions, Scope, Want};
 use crate::clock::{Clock, SystemClock, Timestamp};
 use crate::entry::Entry;
 use crate::error::{Error, ErrorKind, Result};
+use crate::limits::{Buckets, Demand, Take};
 use crate::reference::KeyName;
 
 /// Enough that two readers rarely meet, few enough that an empty store is small.
@@ -44,6 +45,7 @@ struct Store {
     shards: [RwLock<HashMap<Arc<str>, Slot, FxBuildHasher>>; SHARDS],
     names: Names,
     leases: Leases,
+    buckets: Buckets,
     ledger: Mutex<Ledger>,
     /// 0 = no limit
     limit: AtomicUsize,
@@ -89,6 +91,7 @@ impl MemoryBackend {
             shards: std::array::from_fn(|_| RwLock::default()),
             names: Names::default(),
             leases: Leases::default(),
+            buckets: Buckets::default(),
             ledger: Mutex::default(),
             limit: AtomicUsize::new(limit.unwrap_or(0)),
             max_bytes: AtomicU64::new(0),
@@ -434,5 +437,9 @@ impl Backend for MemoryBackend {
 
     async fn release(&self, lease: &str, token: u64, now: Timestamp) -> Result<bool> {
         Ok(self.0.leases.release(lease, token, now))
+    }
+
+    async fn take(&self, demands: &[Demand], now: Timestamp) -> Result<Take> {
+        Ok(self.0.buckets.take(demands, now))
     }
 }

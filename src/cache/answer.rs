@@ -19,6 +19,8 @@ pub struct AnswerOptions<'a> {
     pub actor: &'a dyn Actor,
     /// Whether it just made the value; then the namespace is not checked.
     pub producer: bool,
+    /// Whether it counts against limits of rates: what was found does, what was just made does not.
+    pub counted: bool,
 }
 
 /// What a tool answers in place of its result.
@@ -55,14 +57,14 @@ impl RefCache {
     ///
     /// # Errors
     /// [`PermissionDenied`](ErrorKind::PermissionDenied) if the receiver did not make the value and may
-    /// neither see nor use it; what user-written parts fail with.
+    /// neither see nor use it, [`RateLimited`](ErrorKind::RateLimited); what user-written parts fail with.
     pub async fn answer(
         &self,
         id: &str,
         entry: &Arc<Entry>,
         options: &AnswerOptions<'_>,
     ) -> Result<Answer> {
-        match self.receive(id, entry, options)? {
+        match self.receive(id, entry, options).await? {
             Received::Seen(entry) => self.show(id, &entry).await,
             Received::Hidden { usable } => Ok(Answer::Hidden { usable }),
         }
@@ -89,16 +91,26 @@ impl RefCache {
         Ok(Answer::Preview(self.view(id, entry, &preview).await?))
     }
 
-    /// The entry as its receiver sees it, if it may.
+    /// The entry as its receiver sees it, if it may; counts.
     ///
     /// # Errors
     /// As [`answer`](Self::answer).
-    pub(crate) fn receive(
+    pub(crate) async fn receive(
         &self,
         id: &str,
         entry: &Arc<Entry>,
         options: &AnswerOptions<'_>,
     ) -> Result<Received> {
+        if !options.counted {
+            return self.judge(id, entry, options);
+        }
+        self.count_attempt(options.actor).await?;
+        let received = self.judge(id, entry, options)?;
+        self.count_use(&entry.namespace, Some(id)).await?;
+        Ok(received)
+    }
+
+    fn judge(&self, id: &str, entry: &Arc<Entry>, options: &AnswerOptions<'_>) -> Result<Received> {
         let access = if options.producer || !entry.details.bound {
             Access::Receive
         } else {

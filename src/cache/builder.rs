@@ -9,6 +9,7 @@ use crate::audit::Audit;
 use crate::backend::{Backend, MemoryBackend};
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Result};
+use crate::limits::{Buckets, RateLimit, RateLimits};
 use crate::measure::SizeMeasurer;
 use crate::preview::PreviewGenerator;
 use crate::reference::CacheName;
@@ -35,6 +36,7 @@ pub struct Builder {
     max_entries: Option<usize>,
     audit: Option<Audit>,
     settings: Settings,
+    limits: Vec<RateLimit>,
 }
 
 impl Builder {
@@ -49,6 +51,7 @@ impl Builder {
             max_entries: None,
             audit: None,
             settings: Settings::default(),
+            limits: Vec::new(),
         }
     }
 
@@ -149,6 +152,29 @@ impl Builder {
         self
     }
 
+    /// Adds a limit on how often callers may come. All that match hold; processes on one SQLite file or Redis share
+    /// their buckets, and while such a store fails, so does what is limited. What counts: reading, resolving, storing
+    /// and deleting by an actor, in vain or not. A call without an actor ([`resolve`](RefCache::resolve) too) is the
+    /// server's own and does not count, and neither does the system.
+    ///
+    /// ```
+    /// use mcp_refcache::{DefaultActor, ErrorKind, GetOptions, RateLimit, blocking::RefCache};
+    /// let limit = RateLimit::new("actor:agent:*", "1/min".parse()?)?;
+    /// let cache = RefCache::from(mcp_refcache::RefCache::builder("demo").rate_limit(limit).build()?);
+    /// let id = cache.set("answer", &42)?.ref_id;
+    /// let agent = DefaultActor::agent("claude", None);
+    /// let options = GetOptions { actor: Some(&agent), ..GetOptions::default() };
+    /// assert!(cache.get_with(id.as_str(), &options).is_ok());
+    /// let refused = cache.get_with(id.as_str(), &options).unwrap_err();
+    /// assert_eq!(refused.kind(), ErrorKind::RateLimited);
+    /// # Ok::<(), mcp_refcache::Error>(())
+    /// ```
+    #[must_use]
+    pub fn rate_limit(mut self, limit: RateLimit) -> Self {
+        self.limits.push(limit);
+        self
+    }
+
     /// Names of other caches whose references are to be recognised although this store never saw them.
     #[must_use]
     pub fn trusted_caches<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
@@ -201,6 +227,8 @@ impl Builder {
             generator: self.generator,
             audit: self.audit,
             settings,
+            limits: (!self.limits.is_empty()).then(|| Arc::new(RateLimits(self.limits))),
+            buckets: Arc::new(Buckets::default()),
         };
         Ok(RefCache {
             parts: Arc::new(parts),

@@ -3,6 +3,7 @@
 mod answer;
 mod audited;
 mod builder;
+mod limited;
 mod lookup;
 mod options;
 mod present;
@@ -20,6 +21,7 @@ use crate::access::PermissionChecker;
 use crate::audit::Audit;
 use crate::backend::Backend;
 use crate::clock::{Clock, Timestamp};
+use crate::limits::{Buckets, RateLimits};
 use crate::measure::SizeMeasurer;
 use crate::preview::PreviewGenerator;
 use crate::reference::CacheName;
@@ -77,6 +79,10 @@ pub(crate) struct Parts {
     /// `None`: nothing is written down.
     pub(crate) audit: Option<Audit>,
     pub(crate) settings: Settings,
+    /// `None`: everybody may come as often as they like.
+    pub(crate) limits: Option<Arc<RateLimits>>,
+    /// For stores that keep none.
+    pub(crate) buckets: Arc<Buckets>,
 }
 
 impl RefCache {

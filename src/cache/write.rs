@@ -77,6 +77,7 @@ impl RefCache {
         let name = self.key_name(&namespace, key);
         let now = self.now();
         if let Some(actor) = options.actor {
+            self.count_attempt(actor).await?;
             let may = self.authorize_write(&name, &policy, actor, now).await;
             may.map_err(|error| {
                 let act = Act {
@@ -87,6 +88,7 @@ impl RefCache {
                 };
                 self.denied(error, act)
             })?;
+            self.count_use(&namespace, None).await?;
         }
         let details = Details {
             tool_name: options.tool_name.map(Arc::from),
@@ -167,11 +169,24 @@ impl RefCache {
     /// # Errors
     /// [`PermissionDenied`](ErrorKind::PermissionDenied), and what the store fails with.
     pub async fn delete(&self, id: &str, actor: Option<&dyn Actor>) -> Result<bool> {
+        self.remove(id, actor, actor.is_some()).await
+    }
+
+    /// The same; `counted` against the limits of rates, or for the server itself.
+    pub(crate) async fn remove(
+        &self,
+        id: &str,
+        actor: Option<&dyn Actor>,
+        counted: bool,
+    ) -> Result<bool> {
         let may = |entry: &Entry| {
             actor.map_or(Ok(()), |actor| {
                 self.authorize(entry, actor, Access::Delete).map(drop)
             })
         };
+        if let Some(actor) = actor.filter(|_| counted) {
+            self.count_attempt(actor).await?;
+        }
         match self
             .find(id, Want::Head, |entry| may(entry).is_ok())
             .await?
@@ -179,6 +194,9 @@ impl RefCache {
             Some((ref_id, entry)) => {
                 let act = Act::on(&ref_id, &entry, actor);
                 self.recorded(may(&entry), Access::Delete, act)?;
+                if counted {
+                    self.count_use(&entry.namespace, Some(&ref_id)).await?;
+                }
                 self.parts.backend.delete(&ref_id).await
             }
             None => {
@@ -216,6 +234,7 @@ impl RefCache {
             }
             return self.parts.backend.clear(scope).await;
         };
+        self.count_attempt(actor).await?;
         let mut removable = Vec::new();
         for id in self.parts.backend.keys(scope, now).await? {
             let Some(entry) = self.parts.backend.get(&id, now, Want::Head).await? else {

@@ -19,6 +19,7 @@ use super::{Backend, Capabilities, PutOptions, Scope, Want};
 use crate::clock::Timestamp;
 use crate::entry::Entry;
 use crate::error::{Error, ErrorKind, Result};
+use crate::limits::{Demand, Take};
 use crate::reference::KeyName;
 use crate::runtime::unblock;
 
@@ -257,6 +258,10 @@ impl Backend for Stored {
 
     async fn release(&self, lease: &str, token: u64, now: Timestamp) -> Result<bool> {
         self.store.release(lease, token, now).await
+    }
+
+    async fn take(&self, demands: &[Demand], now: Timestamp) -> Result<Take> {
+        self.store.take(demands, now).await
     }
 }
 

@@ -34,6 +34,7 @@ use crate::cache::{
     Access, Act, Answer, AnswerOptions, GetOptions, Received, RefCache, ResolveRequires,
     SetOptions, Ttl, checked_ttl, not_found,
 };
+use crate::limits::RateLimit;
 use crate::preview::PreviewStrategy;
 use crate::reference::RefId;
 use crate::value::Value;
@@ -51,7 +52,7 @@ pub(super) struct Cache {
 #[pymethods]
 impl Cache {
     #[new]
-    #[pyo3(signature = (name, *, backend, default_policy, default_ttl, default_namespace, preview_config, measurer, checker, namespaces, rules, trusted, copy_values, resolve_requires, max_entries, default = None, audit = None))]
+    #[pyo3(signature = (name, *, backend, default_policy, default_ttl, default_namespace, preview_config, measurer, checker, namespaces, rules, trusted, copy_values, resolve_requires, max_entries, default = None, audit = None, rate_limits = Vec::new()))]
     #[allow(
         clippy::too_many_arguments,
         reason = "called by one constructor, by keyword"
@@ -73,6 +74,7 @@ impl Cache {
         max_entries: Option<usize>,
         default: Option<Py<PyAny>>,
         audit: Option<(Bound<'_, AuditLog>, Py<PyAny>, Option<Py<PyAny>>)>,
+        rate_limits: Vec<(String, String)>,
     ) -> PyResult<Self> {
         let (native_backend, backend_hook) = store(backend, max_entries);
         let waits = native_backend.capabilities().waits;
@@ -95,6 +97,10 @@ impl Cache {
         let audit_log = audit.as_ref().map(|(log, ..)| log.clone().unbind());
         if let Some((log, running, told)) = audit {
             builder = builder.audit(super::audit::audit(&log, running, told));
+        }
+        for (key, rate) in &rate_limits {
+            let rate = rate.parse().map_err(to_py)?;
+            builder = builder.rate_limit(RateLimit::new(key, rate).map_err(to_py)?);
         }
         for given in &namespaces {
             builder = builder.namespace(rule(given)?);
@@ -270,8 +276,9 @@ impl Cache {
         })
     }
 
-    /// The fields of a `CacheResponse`.
-    #[pyo3(signature = (ref_id, *, actor, page = None, page_size = None, max_size = None, uses = None, wait = true))]
+    /// The fields of a `CacheResponse`. An `own` call is the server's, which no rate limits; `uses` notes what
+    /// was shown.
+    #[pyo3(signature = (ref_id, *, actor, page = None, page_size = None, max_size = None, own = false, uses = None, wait = true))]
     #[allow(
         clippy::too_many_arguments,
         reason = "called by two methods, by keyword"
@@ -284,6 +291,7 @@ impl Cache {
         page: Option<&Bound<'py, PyAny>>,
         page_size: Option<&Bound<'py, PyAny>>,
         max_size: Option<&Bound<'py, PyAny>>,
+        own: bool,
         uses: Option<&Bound<'py, PyUses>>,
         wait: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
@@ -299,11 +307,12 @@ impl Cache {
         };
         let generator = self.foreign_generator(py);
         self.run(py, wait, async move {
-            let found = core
-                .fetch(&ref_id, &actor, Access::Read, Want::Head)
-                .await
-                .map_err(to_py)?;
-            let (ref_id, entry) = found;
+            let (access, want) = (Access::Read, Want::Head);
+            let found = match own {
+                true => core.fetch_own(&ref_id, &actor, access, want).await,
+                false => core.fetch(&ref_id, &actor, access, want).await,
+            };
+            let (ref_id, entry) = found.map_err(to_py)?;
             if let Some(uses) = uses {
                 uses.note(&core, &ref_id, &entry);
             }
@@ -332,14 +341,15 @@ impl Cache {
         })
     }
 
-    /// The value: for `use`, READ or EXECUTE is enough. `uses` notes that it was given out.
-    #[pyo3(signature = (ref_id, *, actor, r#use = false, uses = None, wait = true))]
+    /// The value: for `use`, READ or EXECUTE is enough; `own` as for `get`. `uses` notes that it was given out.
+    #[pyo3(signature = (ref_id, *, actor, r#use = false, own = false, uses = None, wait = true))]
     fn resolve<'py>(
         &self,
         py: Python<'py>,
         ref_id: &Bound<'py, PyAny>,
         actor: &Bound<'py, PyAny>,
         r#use: bool,
+        own: bool,
         uses: Option<&Bound<'py, PyUses>>,
         wait: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
@@ -349,7 +359,10 @@ impl Cache {
         let access = if r#use { Access::Use } else { Access::Read };
         let uses = uses.map(|uses| uses.get().0.clone());
         self.run(py, wait, async move {
-            let found = core.fetch(&ref_id, &actor, access, Want::Value).await;
+            let found = match own {
+                true => core.fetch_own(&ref_id, &actor, access, Want::Value).await,
+                false => core.fetch(&ref_id, &actor, access, Want::Value).await,
+            };
             let (id, entry) = found.map_err(to_py)?;
             if let Some(uses) = uses {
                 uses.note(&core, &id, &entry);
@@ -359,12 +372,13 @@ impl Cache {
     }
 
     /// Removes an entry; whether it was there. With an actor, needs DELETE.
-    #[pyo3(signature = (ref_id, *, actor = None, wait = true))]
+    #[pyo3(signature = (ref_id, *, actor = None, own = false, wait = true))]
     fn delete<'py>(
         &self,
         py: Python<'py>,
         ref_id: &Bound<'py, PyAny>,
         actor: Option<&Bound<'py, PyAny>>,
+        own: bool,
         wait: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
         let core = self.core();
@@ -374,7 +388,8 @@ impl Cache {
             let deleted = match &ref_id {
                 Some(ref_id) => {
                     let actor = actor.as_ref().map(|actor| actor as _);
-                    core.delete(ref_id, actor).await.map_err(to_py)?
+                    let counted = actor.is_some() && !own;
+                    core.remove(ref_id, actor, counted).await.map_err(to_py)?
                 }
                 None => false,
             };
@@ -492,6 +507,30 @@ impl Cache {
         })
     }
 
+    /// Counts an attempt of an actor against the limits of rates, or the use of what it was allowed to use.
+    #[pyo3(signature = (*, actor = None, namespace = None, ref_id = None, wait = true))]
+    fn count<'py>(
+        &self,
+        py: Python<'py>,
+        actor: Option<&Bound<'py, PyAny>>,
+        namespace: Option<String>,
+        ref_id: Option<String>,
+        wait: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let core = self.core();
+        let actor = actor.map(PyActor::new).transpose()?;
+        self.run(py, wait, async move {
+            if let Some(actor) = &actor {
+                core.count_attempt(actor).await.map_err(to_py)?;
+            }
+            if let Some(namespace) = &namespace {
+                let counted = core.count_use(namespace, ref_id.as_deref()).await;
+                counted.map_err(to_py)?;
+            }
+            Python::attach(|py| Ok(py.None()))
+        })
+    }
+
     /// Takes a lease of the store for so many seconds: its token, or None while somebody else has it.
     #[pyo3(signature = (lease, seconds, *, wait = true))]
     fn acquire<'py>(
@@ -583,7 +622,7 @@ impl Cache {
         wait: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
         let core = self.core();
-        let Found { id, entry } = found.get();
+        let Found { id, entry, .. } = found.get();
         let (id, entry) = (Arc::clone(id), Arc::clone(entry));
         self.run(py, wait, async move {
             core.record(Action::Used, Act::on(&id, &entry, None))
@@ -644,14 +683,15 @@ impl Cache {
         Ok((done.entries, done.skipped, done.expired, done.bytes))
     }
 
-    /// What a tool answers in place of its result.
-    #[pyo3(signature = (found, *, actor, producer, wait = true))]
+    /// What a tool answers in place of its result; `counted` for what was found, against limits of rates.
+    #[pyo3(signature = (found, *, actor, producer, counted = false, wait = true))]
     fn answer<'py>(
         &self,
         py: Python<'py>,
         found: &Bound<'py, Found>,
         actor: &Bound<'py, PyAny>,
         producer: bool,
+        counted: bool,
         wait: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
         let core = self.configured(py)?;
@@ -663,6 +703,7 @@ impl Cache {
             let options = AnswerOptions {
                 actor: &actor,
                 producer,
+                counted,
             };
             let own =
                 generator
@@ -671,7 +712,7 @@ impl Cache {
                         Generation::Foreign(own) => Some(own),
                         Generation::Native(_) => None,
                     });
-            let seen = core.receive(&id, &entry, &options).map_err(to_py)?;
+            let seen = core.receive(&id, &entry, &options).await.map_err(to_py)?;
             let answer = match (&seen, own) {
                 (Received::Hidden { usable }, _) => Ok(Answer::Hidden { usable: *usable }),
                 (Received::Seen(entry), None) => Ok(core.show(&id, entry).await.map_err(to_py)?),
