@@ -106,7 +106,10 @@ impl Entry {
     /// some never finds what was made under others.
     pub(crate) fn seen(&self, masks: Masks) -> Arc<Self> {
         let mut known = self.masked.lock();
-        if let Some(masked) = known.as_ref().filter(|known| known.masks.as_ref() == Some(&masks)) {
+        if let Some(masked) = known
+            .as_ref()
+            .filter(|known| known.masks.as_ref() == Some(&masks))
+        {
             return Arc::clone(masked);
         }
         let hider = masks.clone();

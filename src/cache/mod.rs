@@ -21,9 +21,9 @@ use crate::measure::SizeMeasurer;
 use crate::preview::PreviewGenerator;
 use crate::reference::CacheName;
 
-pub use answer::{Answer, AnswerOptions};
 #[cfg(feature = "python")]
 pub(crate) use answer::Received;
+pub use answer::{Answer, AnswerOptions};
 pub use builder::Builder;
 #[cfg(feature = "python")]
 pub(crate) use lookup::not_found;

@@ -38,9 +38,8 @@ mod _core {
 
     #[pymodule_export]
     use super::access::{
-        actor_matches, check_masked_paths, check_permission, effective_permissions, namespace_admits,
-        namespace_name,
-        parse_namespace, required_session,
+        actor_matches, check_masked_paths, check_permission, effective_permissions,
+        namespace_admits, namespace_name, parse_namespace, required_session,
     };
     #[pymodule_export]
     use super::arguments::Never;

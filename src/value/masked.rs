@@ -275,7 +275,9 @@ impl Copy<'_> {
         let count = self.noted.partition_point(|(at, _)| (*at as usize) < end);
         let (here, rest) = self.noted.split_at(count);
         let (from, to) = (self.at, self.out.len());
-        let moved = here.iter().map(|(at, note)| (*at as usize - from + to, Some(*note)));
+        let moved = here
+            .iter()
+            .map(|(at, note)| (*at as usize - from + to, Some(*note)));
         self.notes.extend(moved);
         self.noted = rest;
         self.out.push_str(self.text.get(self.at..end)?);
@@ -285,7 +287,10 @@ impl Copy<'_> {
 
     /// Leaves out the notes on what was hidden before here.
     fn skip_notes(&mut self) {
-        let passed = self.noted.iter().take_while(|(at, _)| (*at as usize) < self.at);
+        let passed = self
+            .noted
+            .iter()
+            .take_while(|(at, _)| (*at as usize) < self.at);
         self.noted = &self.noted[passed.count()..];
     }
 
@@ -358,7 +363,10 @@ mod tests {
         let text = r#"{"a": "{1}", "b": {"c": 1, "s": 2}}"#;
         let types = r#"{"v": 1, "notes": [[6, 6], [7, 18]], "objects": [{"set": [1]}, {"my": 1}]}"#;
         let (shown, types) = seen(text, Some(types)).unwrap();
-        assert_eq!(shown, r#"{"a": "[masked]", "b": {"c": 1, "s": "[masked]"}}"#);
+        assert_eq!(
+            shown,
+            r#"{"a": "[masked]", "b": {"c": 1, "s": "[masked]"}}"#
+        );
         assert!(types.is_none_or(|types| !types.contains(", 1")));
     }
 }

@@ -25,10 +25,10 @@ pub(crate) mod write;
 pub(crate) use document::Outline;
 pub use document::{Container, Document, Kind};
 pub use excerpt::{Excerpt, Node};
-#[allow(unused_imports, reason = "used by the Python walker")]
-pub(crate) use notes::{KeyType, Note, Notes};
 pub use masked::Masked;
 pub(crate) use masked::{Hide, hide};
+#[allow(unused_imports, reason = "used by the Python walker")]
+pub(crate) use notes::{KeyType, Note, Notes};
 pub use remote::Remote;
 pub(crate) use remote::TextSource;
 pub use scan::Item;

@@ -164,7 +164,10 @@ mod tests {
         assert_eq!(steps("$a"), [key("$a")]);
         assert_eq!(steps(r#"["a.b]\"\u00e9"].c"#), [key("a.b]\"é"), key("c")]);
         assert_eq!(steps(r#"x["$"]"#), [key("x"), key("$")]);
-        assert_eq!(steps("größe.e-mail.a/b:c"), [key("größe"), key("e-mail"), key("a/b:c")]);
+        assert_eq!(
+            steps("größe.e-mail.a/b:c"),
+            [key("größe"), key("e-mail"), key("a/b:c")]
+        );
         assert!(Path::parse("!rows[3].id").unwrap().exception);
     }
 

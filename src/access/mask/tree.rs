@@ -77,7 +77,9 @@ impl Tree {
         let symbol = match step {
             Step::Key(name) => {
                 let next = self.names.len() as u32;
-                Some(Symbol::Key(*self.names.entry(name.as_str().into()).or_insert(next)))
+                Some(Symbol::Key(
+                    *self.names.entry(name.as_str().into()).or_insert(next),
+                ))
             }
             Step::Item(number) => {
                 self.items.insert(*number, ());
@@ -111,7 +113,9 @@ impl Tree {
     }
 
     fn key(&self, name: &str) -> Symbol {
-        self.names.get(name).map_or(Symbol::OtherKey, |key| Symbol::Key(*key))
+        self.names
+            .get(name)
+            .map_or(Symbol::OtherKey, |key| Symbol::Key(*key))
     }
 
     fn item(&self, number: usize) -> Symbol {

@@ -16,6 +16,6 @@ pub(super) use {
 };
 
 pub(super) use functions::{
-    actor_matches, check_masked_paths, check_permission, effective_permissions, namespace_admits, namespace_name,
-    parse_namespace, required_session,
+    actor_matches, check_masked_paths, check_permission, effective_permissions, namespace_admits,
+    namespace_name, parse_namespace, required_session,
 };

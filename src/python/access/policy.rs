@@ -54,9 +54,7 @@ fn masks(policy: &Bound<'_, PyAny>) -> PyResult<Option<Masks>> {
     let paths = policy.getattr_opt(intern!(policy.py(), "masked_paths"))?;
     let paths = paths.filter(|paths| !paths.is_none());
     static COMPILED: Compiled<Masks> = Compiled::new();
-    paths
-        .map(|paths| COMPILED.of(&paths, masks_of))
-        .transpose()
+    paths.map(|paths| COMPILED.of(&paths, masks_of)).transpose()
 }
 
 /// The masks of some paths.

@@ -27,8 +27,8 @@ use super::measure;
 use super::snapshot::{self, Keep, Snapshot};
 use crate::backend::{Fence, Want};
 use crate::cache::{
-    Access, Answer, AnswerOptions, GetOptions, Received, RefCache, ResolveRequires, SetOptions, Ttl,
-    checked_ttl, not_found,
+    Access, Answer, AnswerOptions, GetOptions, Received, RefCache, ResolveRequires, SetOptions,
+    Ttl, checked_ttl, not_found,
 };
 use crate::preview::PreviewStrategy;
 use crate::reference::RefId;
@@ -634,15 +634,16 @@ impl Cache {
             let seen = core.receive(&entry, &options).map_err(to_py)?;
             let answer = match (&seen, own) {
                 (Received::Hidden { usable }, _) => Ok(Answer::Hidden { usable: *usable }),
-                (Received::Seen(entry), None) => {
-                    Ok(core.show(&id, entry).await.map_err(to_py)?)
-                }
+                (Received::Seen(entry), None) => Ok(core.show(&id, entry).await.map_err(to_py)?),
                 (Received::Seen(entry), Some(own)) => {
                     entry.value.load().await.map_err(to_py)?;
                     let size = core.complete_size(entry).await.map_err(to_py)?;
                     let value = || entry.value.clone();
-                    size.map(|size| Answer::Complete { value: value(), size })
-                        .ok_or(own)
+                    size.map(|size| Answer::Complete {
+                        value: value(),
+                        size,
+                    })
+                    .ok_or(own)
                 }
             };
             Python::attach(|py| {

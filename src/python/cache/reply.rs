@@ -51,11 +51,7 @@ pub(super) fn foreign_response(
 }
 
 /// The answer with all of the value.
-pub(super) fn complete(
-    fields: &Bound<'_, PyDict>,
-    entry: &Entry,
-    size: usize,
-) -> PyResult<()> {
+pub(super) fn complete(fields: &Bound<'_, PyDict>, entry: &Entry, size: usize) -> PyResult<()> {
     let py = fields.py();
     fields.set_item(intern!(py, "value"), snapshot::fresh(py, &entry.value)?)?;
     flags(fields, true)?;
