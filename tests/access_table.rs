@@ -156,8 +156,12 @@ fn allowed<T>(outcome: Result<T>) -> bool {
     }
 }
 
+fn document(value: &Json) -> Value {
+    Value::Document(Arc::new(Document::from_serialize(value).unwrap()))
+}
+
 fn canary() -> Value {
-    Value::Document(Arc::new(Document::from_serialize(&[CANARY]).unwrap()))
+    document(&json!([CANARY]))
 }
 
 #[test]
@@ -201,7 +205,16 @@ fn every_path_of_the_cache() {
             };
             let reference = cache.set_with(&key, canary(), options(None)).await.unwrap();
             let id = reference.ref_id.as_str();
-            let text = cache.set("text", &json!({"see": id})).await.unwrap().ref_id;
+            // elsewhere, so that clearing the namespace counts only what this policy is about
+            let apart = SetOptions {
+                namespace: Some("texts"),
+                ..SetOptions::default()
+            };
+            let text = cache
+                .set_with("text", document(&json!({"see": id})), apart)
+                .await
+                .unwrap()
+                .ref_id;
             let place = &cell.place;
 
             let read = cell.allows("read");

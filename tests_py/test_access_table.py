@@ -105,8 +105,7 @@ def outcome(call: Callable[..., Any], *args: Any, **kwargs: Any) -> str:
     try:
         call(*args, **kwargs)
     except (PermissionDenied, KeyError) as error:
-        assert CANARY not in repr(error)
-        return "n"
+        return "leak" if CANARY in repr(error) else "n"
     return "y"
 
 
@@ -189,8 +188,7 @@ async def told(cache: RefCache, ref_id: str, **options: Any) -> str:
     try:
         answer = await read_result(cache, ref_id, **options)
     except LookupError as error:
-        assert CANARY not in str(error)
-        return "n"
+        return "leak" if CANARY in str(error) else "n"
     assert CANARY in json.dumps(answer)
     return "y"
 
@@ -208,8 +206,7 @@ def test_hits(policy: str, cache: RefCache) -> None:
             try:
                 seen = shown(tools[row.namespace]())
             except PermissionDenied as error:
-                assert CANARY not in repr(error)
-                seen = "n"
+                seen = "leak" if CANARY in repr(error) else "n"
         assert seen == row.expected["hit"], row
 
 
