@@ -8,10 +8,10 @@ import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import wait
 from contextlib import suppress
-from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from mcp_refcache._elsewhere import as_here
 from mcp_refcache._execution import Execution
 from mcp_refcache._expected import expected_schema
 from mcp_refcache._tasks import Tasks
@@ -167,8 +167,7 @@ class Background:
         self._tasks.finish(execution, error, request.landed)
 
     def _submit(self, execution: Execution, work: Callable[..., Any]) -> None:
-        run = partial(copy_context().run, work)
-        self._tasks.backend.submit(execution.ref_id, run, (), {CALLBACK: None})
+        self._tasks.backend.submit(execution.ref_id, as_here(work), (), {CALLBACK: None})
 
     # -- waiting no longer ----------------------------------------------------------------------
 

@@ -87,6 +87,11 @@ class Ledger:
         self._lock = threading.Lock()
         self._made: OrderedDict[str, Made] = OrderedDict()
         self._tools: set[str] = set()
+        self._makers: set[str | None] = set()
+
+    def expect(self, tool: str | None) -> None:
+        """Note that a tool may make results; None = any tool of a server."""
+        self._makers.add(tool)
 
     def note(self, ref_id: str, tool: str, namespace: str, policy: "AccessPolicy", actor: Any) -> None:
         """Remember that a tool, if no other name is known, answered this actor with a reference."""
@@ -112,8 +117,9 @@ class Ledger:
         made = self._made.get(ref_id)
         if made is not None and _may_know(cache, made, actor):
             return made.tool
-        # where there is but one, its name gives nothing away
-        return next(iter(self._tools)) if len(self._tools) == 1 else "the tool that made it"
+        # where there can be but one, its name gives nothing away
+        is_sole = len(self._tools) == 1 and len(self._makers) <= 1 and None not in self._makers
+        return next(iter(self._tools)) if is_sole else "the tool that made it"
 
 
 def holder_of(actor: "Actor") -> Holder | None:

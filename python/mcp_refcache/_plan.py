@@ -114,6 +114,7 @@ class Plan:
         self.cache = cache
         self.options = options
         self.name = name_of(function)
+        cache._made.expect(self.name)
         self.signature = signature_of(function)
         self.hints = hints_of(function, self.signature)
         injected = injected_names(self.signature, self.hints)

@@ -38,6 +38,12 @@ _PROMISED_DIGITS: Final = 32
 #: What those are told who come back for a picture, say, or if the store failed.
 _NOT_KEPT: Final = "the call succeeded, but its result could not be stored"
 
+_ENDS: Final = {
+    TaskStatus.COMPLETE: EventKind.TASK_COMPLETED,
+    TaskStatus.FAILED: EventKind.TASK_FAILED,
+    TaskStatus.CANCELLED: EventKind.TASK_CANCELLED,
+}
+
 _UNFINISHED: Final = (TaskStatus.PENDING, TaskStatus.PROCESSING)
 _POLLED: Final = (*_UNFINISHED, TaskStatus.FAILED)
 
@@ -80,7 +86,15 @@ class Tasks:
                 execution.waiting += 1
                 return execution, False
             ref_id = self._promise(request, tool_name)
-            execution = Execution(ref_id, key, request.asker, max_retries, self.backend)
+            execution = Execution(
+                ref_id,
+                key,
+                request.asker,
+                max_retries,
+                self.backend,
+                tool=tool_name,
+                namespace=request.namespace,
+            )
             self._running[key] = self._known[ref_id] = execution
             self._forget_old()
             execution.waiting = 1
@@ -89,8 +103,12 @@ class Tasks:
     def detach(self, execution: Execution) -> bool:
         """Leave an execution with its reference; False if it has just ended."""
         with self._lock:
-            execution.is_detached = execution.is_detached or not execution.has_ended
-            return not execution.has_ended
+            is_left = not execution.has_ended
+            is_first = is_left and not execution.is_detached
+            execution.is_detached = execution.is_detached or is_left
+        if is_first:
+            self._tell(EventKind.TASK_STARTED, execution)
+        return is_left
 
     def finish(self, execution: Execution, error: BaseException | None, landed: "Found | None") -> None:
         """Note the end of an execution, before its waiters learn of it."""
@@ -113,6 +131,8 @@ class Tasks:
             self.backend.cancel(execution.ref_id)  # where its event loop ended, nobody has said so yet
             if landed is not None:  # it was stored while it was being cancelled
                 self._cache._core.delete(landed.ref_id)
+        if execution.is_detached:
+            self._tell_end(execution, info.status)
         if isinstance(error, Exception) and not is_cancelled:
             execution.outcome.set_exception(error)
         else:
@@ -205,6 +225,8 @@ class Tasks:
             return False
         self._cache._core.record("deleted", ref_id=ref_id, actor=actor)
         execution.cancel()
+        if not execution.has_ended and self._has_ended(execution):  # it waited for a worker, and never runs
+            self._tell_end(execution, TaskStatus.CANCELLED)
         return True
 
     def status(self, ref_id: str) -> TaskInfo | None:
@@ -266,6 +288,26 @@ class Tasks:
                 namespace=denied.namespace,
                 actor=actor.to_string(),
                 reason=denied.reason,
+            )
+
+    def _tell_end(self, execution: Execution, status: TaskStatus) -> None:
+        with self._lock:
+            is_told, execution.is_told = execution.is_told, True
+        if not is_told:
+            info = execution.info
+            seconds = (info.completed_at or time.time()) - (info.started_at or time.time())
+            self._tell(_ENDS[status], execution, seconds=seconds)
+
+    def _tell(self, kind: EventKind, execution: Execution, **facts: Any) -> None:
+        if events := self._cache._events:
+            events.emit(
+                kind,
+                operation="task",
+                ref_id=execution.ref_id,
+                namespace=execution.namespace,
+                tool=execution.tool,
+                actor=execution.starter.to_string(),
+                **facts,
             )
 
     def _poll_backend(self, ref_id: str, actor: "Actor") -> AsyncTaskResponse | None:
