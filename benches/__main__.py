@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import os
 import sys
 import time
 from pathlib import Path
@@ -15,15 +16,29 @@ from benches.row import ORIGINAL, OURS
 from benches.rows import THEMES, load
 
 ROUNDS = 5
-SHOWN = ("mcp-refcache", "python", "tiktoken", "orjson", "pydantic", "redis", "hiredis", "cachebox", "cachetools", "diskcache")
+SHOWN = (
+    "mcp-refcache",
+    "python",
+    "tiktoken",
+    "orjson",
+    "pydantic",
+    "redis",
+    "hiredis",
+    "cachebox",
+    "cachetools",
+    "diskcache",
+)
 
 
 def main() -> int:
     """Measure, report, and say by the exit status whether all is well."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--original", type=Path, help="the Python that has mcp-refcache 0.2.1; without it nothing is compared")
+    parser.add_argument(
+        "--original", type=Path, help="the Python that has mcp-refcache 0.2.1; without it nothing is compared"
+    )
     parser.add_argument("--quick", action="store_true", help="only watch: ours alone, exit 1 below the goals")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--minutes", type=float, default=60, help="begin no theme after so long")
     parser.add_argument("--themes", nargs="*", default=THEMES, choices=THEMES)
     parser.add_argument("--only", default="", help="rows whose name holds this; nothing is kept")
     arguments = parser.parse_args()
@@ -34,7 +49,8 @@ def main() -> int:
     started, before = time.time(), report.machine()
     with redis_server() as port:
         comparison = Comparison(pythons, port, arguments.only, quick=arguments.quick)
-        comparison.run(tuple(arguments.themes), 1 if arguments.quick else arguments.rounds)
+        rounds = 1 if arguments.quick else arguments.rounds
+        rounds = comparison.run(tuple(arguments.themes), rounds, arguments.minutes * 60)
     load(*THEMES)
     for row, error in comparison.failed.items():
         print(f"!! {row}: {error}")
@@ -43,10 +59,12 @@ def main() -> int:
     header = {
         "when": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "machine": before,
-        "rounds": arguments.rounds,
+        "load after": [round(load, 2) for load in os.getloadavg()],
+        "rounds": rounds,
         "minutes": round((time.time() - started) / 60, 1),
         "versions": {
-            mine: {name: found[name] for name in SHOWN if name in found} for mine, found in versions(pythons).items()
+            mine: {name: found[name] for name in SHOWN if name in found}
+            for mine, found in versions(pythons).items()
         },
     }
     document = report.written(comparison.measured, header)

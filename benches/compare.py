@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections import defaultdict
 from pathlib import Path
 
@@ -27,21 +28,31 @@ class Comparison:
         quick: Whether only what is watched is measured, and shortly.
     """
 
-    def __init__(self, pythons: dict[str, Path], redis_port: int | None, only: str = "", *, quick: bool = False) -> None:
+    def __init__(
+        self, pythons: dict[str, Path], redis_port: int | None, only: str = "", *, quick: bool = False
+    ) -> None:
         self.measured: Measured = defaultdict(lambda: defaultdict(list))
         self.failed: dict[str, str] = {}
         self._pythons, self._port = pythons, redis_port
         self._options = [*(["--only", only] if only else []), *(["--quick"] if quick else [])]
 
-    def run(self, themes: tuple[str, ...], rounds: int) -> None:
-        """Run all rounds of a theme before the next theme, so that what is compared is measured close together."""
-        for theme in themes:
-            if theme.startswith("redis") and self._port is None:
-                continue
-            for number in range(rounds):
+    def run(self, themes: tuple[str, ...], rounds: int, seconds: float) -> int:
+        """Run round after round; in one, what is compared is measured close together.
+
+        Returns:
+            How many rounds were begun: no theme is begun after so many seconds, and what is there by then counts.
+        """
+        until = time.monotonic() + seconds
+        for number in range(rounds):
+            for theme in themes:
+                if theme.startswith("redis") and self._port is None:
+                    continue
+                if time.monotonic() > until:
+                    return number + (theme != themes[0])
                 # who goes first changes with the round
                 for mine in list(self._pythons)[:: 1 if number % 2 else -1]:
                     self._round(mine, theme, number)
+        return rounds
 
     def _round(self, mine: str, theme: str, number: int) -> None:
         if mine == ORIGINAL and theme in OURS_ALONE:
@@ -49,7 +60,11 @@ class Comparison:
         port = [] if self._port is None else ["--redis-port", str(self._port)]
         command = [self._pythons[mine], "-m", "benches.worker", mine, theme, "--round", str(number), *port]
         ran = subprocess.run(
-            [*map(str, command), *self._options], stdout=subprocess.PIPE, text=True, cwd=ROOT, env=_environment()
+            [*map(str, command), *self._options],
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            env=_environment(),
         )
         if ran.returncode != 0:
             self.failed[f"{theme} ({mine})"] = f"the process ended with {ran.returncode}"

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from statistics import median
+
 from benches.compare import Measured
 from benches.report import LATEST
 from benches.row import ORIGINAL, OURS, ROWS, YARDSTICK, Goal, Row, shown
@@ -48,4 +49,3 @@ def told(row: Row, ratio: float, good: bool) -> str:
 
 def _amount(goal: Goal, number: float, unit: str) -> str:
     return f"{number:,.3g}x" if hasattr(goal, "times") else shown(number, unit)
-

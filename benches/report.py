@@ -19,14 +19,25 @@ LATEST = RESULTS / "latest.json"
 def summary(row: Row, rounds: dict[str, list[float]]) -> dict[str, Any]:
     """Make one line: the median of each contestant, the ratio of the goal round by round, its median and spread."""
     medians = {name: statistics.median(taken) for name, taken in rounds.items()}
-    line: dict[str, Any] = {"row": row.name, "does": row.does, "unit": row.unit, "floor": row.floor, "medians": medians}
+    line: dict[str, Any] = {
+        "row": row.name,
+        "does": row.does,
+        "unit": row.unit,
+        "floor": row.floor,
+        "medians": medians,
+    }
     count = min(map(len, rounds.values()))
     each = [{name: taken[number] for name, taken in rounds.items()} for number in range(count)]
     if row.goal is not None:
         ratios = sorted(found for times in each if (found := row.goal.ratio(times)) is not None)
         ratio = statistics.median(ratios) if ratios else None
         met = None if ratio is None else row.goal.met(ratio)
-        line |= {"goal": str(row.goal), "ratio": ratio, "spread": [ratios[0], ratios[-1]] if ratios else None, "met": met}
+        line |= {
+            "goal": str(row.goal),
+            "ratio": ratio,
+            "spread": [ratios[0], ratios[-1]] if ratios else None,
+            "met": met,
+        }
     if ORIGINAL in rounds:
         line["original/ours"] = statistics.median(times[ORIGINAL] / times[OURS] for times in each)
     return line
@@ -37,7 +48,9 @@ def machine() -> dict[str, Any]:
     processor = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
-        models = [line.partition(":")[2].strip() for line in info.read_text().splitlines() if "model name" in line]
+        models = [
+            line.partition(":")[2].strip() for line in info.read_text().splitlines() if "model name" in line
+        ]
         processor = models[0] if models else processor
     return {
         "processor": processor,
@@ -90,7 +103,9 @@ def _line(line: dict[str, Any]) -> str:
         shown(medians[ORIGINAL], unit) if ORIGINAL in medians else "",
         peers,
         shown(medians[OURS], unit),
-        f"{_floor_name(line['floor'])} {shown(medians[line['floor']], unit)}" if line["floor"] in medians else "",
+        f"{_floor_name(line['floor'])} {shown(medians[line['floor']], unit)}"
+        if line["floor"] in medians
+        else "",
         _ratio(line, line.get("ratio")),
         line.get("goal", ""),
         " – ".join(_ratio(line, end) for end in line.get("spread") or []),

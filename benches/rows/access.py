@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from mcp_refcache import AccessPolicy, DefaultActor, DefaultPermissionChecker, Permission
-
 from benches.row import AtLeast, Contestants, Side, row
+from mcp_refcache import AccessPolicy, DefaultActor, DefaultPermissionChecker, Permission
 
 
 @row("permission check against 100 deny globs", AtLeast(30))

@@ -6,9 +6,8 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from mcp_refcache import PreviewConfig, RefCache
-
 from benches.row import Side
+from mcp_refcache import PreviewConfig, RefCache
 
 
 def cache(backend: object = None, *, tokens: bool = False, **options: object) -> RefCache:

@@ -35,7 +35,11 @@ class _Filled:
 
 @once
 def _filled(store: str, folder: Side) -> _Filled:
-    backends = {"memory": lambda: None, "SQLite": lambda: sqlite(folder, "cost"), "Redis": lambda: redis(folder)}
+    backends = {
+        "memory": lambda: None,
+        "SQLite": lambda: sqlite(folder, "cost"),
+        "Redis": lambda: redis(folder),
+    }
     return _Filled(backends[store]())
 
 
@@ -98,7 +102,14 @@ def sqlite_preview(side: Side) -> Contestants:
     return _preview(side, "SQLite")
 
 
-@row("SQLite, the last pages of 100 MB", Below(0.015), compared=False, quick=False, rounds=ROUNDS, most_calls=400)
+@row(
+    "SQLite, the last pages of 100 MB",
+    Below(0.015),
+    compared=False,
+    quick=False,
+    rounds=ROUNDS,
+    most_calls=400,
+)
 def sqlite_last_page(side: Side) -> Contestants:
     """Gets pages of 20, from the last one backwards, each once: SQLite follows the value's chain of pages to its end."""
     return _page(side, "SQLite")

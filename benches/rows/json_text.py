@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 import orjson
-from mcp_refcache import _core
 
 from benches import data
 from benches.row import AtMost, Contestants, Side, row
+from mcp_refcache import _core
 
 KINDS = {
     "10,000 rows": data.rows,

@@ -47,7 +47,14 @@ def nested_per_text(side: Side) -> Contestants:
     return _per_text(side, "data.nested(400, seed=seed)")
 
 
-@row("memory of 1,000,000 small entries", Below(1e9, "bytes", watch=1e9), unit="bytes", compared=False, quick=False, rounds=1)
+@row(
+    "memory of 1,000,000 small entries",
+    Below(1e9, "bytes", watch=1e9),
+    unit="bytes",
+    compared=False,
+    quick=False,
+    rounds=1,
+)
 def a_million_entries(side: Side) -> Contestants:
     """Stores a million values of a few bytes; all the memory of the process."""
     return {

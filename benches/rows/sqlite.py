@@ -103,7 +103,9 @@ WRITERS = Threads(8, 25)
 def eight_writers(side: Side) -> Contestants:
     """Sets 1 KB from 8 threads at once; each of the peers' threads has a connection of its own."""
     here, value, numbers = cache(sqlite(side, "writers")), data.small(), count()
-    calls: Contestants = {side.mine: lambda: WRITERS.run(lambda: here.set(f"key {next(numbers) % 1000}", value))}
+    calls: Contestants = {
+        side.mine: lambda: WRITERS.run(lambda: here.set(f"key {next(numbers) % 1000}", value))
+    }
     if side.ours:
         local = threading.local()
 

@@ -54,7 +54,9 @@ _COUNT = {
 def first_count(side: Side) -> Contestants:
     """Counts `hello world` after the imports, which loads the vocabulary; the others' is on disk already, not downloaded."""
     taken: Contestants = {side.mine: _seconds_of("count('hello world')", _COUNT["mine"])}
-    return taken | ({"tiktoken": _seconds_of("count('hello world')", _COUNT["tiktoken"])} if side.ours else {})
+    return taken | (
+        {"tiktoken": _seconds_of("count('hello world')", _COUNT["tiktoken"])} if side.ours else {}
+    )
 
 
 @row("memory of the first token count", Below(15e6, "bytes"), unit="bytes")

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable
 from pydoc_data.topics import topics
 
 import tiktoken
-from mcp_refcache import TiktokenAdapter
 
 from benches import data
 from benches.row import AtLeast, Below, Contestants, Side, row
 from benches.timing import per_call
+from mcp_refcache import TiktokenAdapter
 
 #: As many texts as both need for warming and for all their batches.
 NEW = 40
@@ -82,7 +82,9 @@ def any_text(side: Side) -> Contestants:
     """Counts 15 kinds of text of 1 MB (UTF-8), adversarial ones among them; each kind's own column is not shown, only the worst."""
     adapter = TiktokenAdapter()
     adapter.count_tokens("loads the vocabulary")
-    times = {kind: per_call(lambda text=text: adapter.count_tokens(text), 1) for kind, text in _any_text().items()}
+    times = {
+        kind: per_call(lambda text=text: adapter.count_tokens(text), 1) for kind, text in _any_text().items()
+    }
     worst = max(times, key=times.__getitem__)
     return {"ours": times[worst], f"({worst})": times[worst]}
 
