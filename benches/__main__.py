@@ -69,7 +69,7 @@ def main() -> int:
     }
     document = report.written(comparison.measured, header)
     print(report.markdown(document))
-    if not arguments.only and len(pythons) == 2 and tuple(arguments.themes) == THEMES:
+    if not arguments.only and arguments.original:
         report.save(document)
     return 1 if comparison.failed else 0
 

@@ -62,13 +62,21 @@ def machine() -> dict[str, Any]:
 
 def written(measured: Measured, header: dict[str, Any]) -> dict[str, Any]:
     """Make the document that is kept."""
-    rows = [summary(ROWS[name], rounds) for name, rounds in measured.items() if OURS in rounds]
+    rows = [
+        summary(ROWS[name], rounds) | {"rounds": len(rounds[OURS]), "when": header["when"]}
+        for name, rounds in measured.items()
+        if OURS in rounds
+    ]
     return header | {"rows": rows}
 
 
 def save(document: dict[str, Any]) -> None:
-    """Keep it, as numbers and as the table."""
+    """Keep it, as numbers and as the table; rows that a run of some themes has not measured stay, with their own date."""
     RESULTS.mkdir(exist_ok=True)
+    kept = json.loads(LATEST.read_text(encoding="utf-8"))["rows"] if LATEST.exists() else []
+    new = {line["row"]: line for line in document["rows"]}
+    rows = {line["row"]: line for line in kept if line["row"] in ROWS} | new
+    document = document | {"rows": [rows[name] for name in ROWS if name in rows]}
     LATEST.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     (RESULTS / "latest.md").write_text(markdown(document), encoding="utf-8")
 
@@ -108,7 +116,7 @@ def _line(line: dict[str, Any]) -> str:
         else "",
         _ratio(line, line.get("ratio")),
         line.get("goal", ""),
-        " – ".join(_ratio(line, end) for end in line.get("spread") or []),
+        " to ".join(_ratio(line, end) for end in line.get("spread") or []),
         {True: "met", False: "**missed**", None: ""}[line.get("met")],
     ]
     return f"| {' | '.join(cells)} |"

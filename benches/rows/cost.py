@@ -69,7 +69,8 @@ def _page(side: Side, store: str) -> Contestants:
         ref_id, number = next(these)
         return here.cache.get(ref_id, page=number, page_size=20)
 
-    return {size: (lambda these=pages(size): page(these)) for size in SIZES}
+    left = {size: pages(size) for size in SIZES}
+    return {size: (lambda size=size: page(left[size])) for size in SIZES}
 
 
 @row("memory hit, 100 MB against 10 KB", NO_MORE, compared=False, quick=False, rounds=ROUNDS)
