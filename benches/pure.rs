@@ -18,7 +18,7 @@ fn rows(count: usize) -> String {
     let rows: Vec<_> = (0..count)
         .map(|n| {
             json!({"id": n, "name": format!("user {n}"), "email": format!("user{n}@example.com"),
-                "city": ["Boston", "Lagos", "Austin"][n % 3], "score": n as f64 * 1.37})
+                "city": (["Boston", "Lagos", "Austin"][n % 3]), "score": n as f64 * 1.37})
         })
         .collect();
     json!(rows).to_string()
@@ -28,7 +28,10 @@ fn tokens(criterion: &mut Criterion) {
     let encoding = Encoding::o200k_base();
     let texts = [
         ("rows", rows(5_000)),
-        ("English", "It was the best of times, it was the worst of times. ".repeat(5_000)),
+        (
+            "English",
+            "It was the best of times, it was the worst of times. ".repeat(5_000),
+        ),
         ("one letter", "a".repeat(250_000)),
     ];
     let mut group = criterion.benchmark_group("tokens");
@@ -104,7 +107,11 @@ fn pages(criterion: &mut Criterion) {
                 page: Some(*page),
                 page_size: Some(20),
             };
-            bencher.iter(|| default_generator(PreviewStrategy::Paginate).generate(black_box(&request)).unwrap());
+            bencher.iter(|| {
+                default_generator(PreviewStrategy::Paginate)
+                    .generate(black_box(&request))
+                    .unwrap()
+            });
         });
     }
 }
@@ -122,7 +129,11 @@ fn access(criterion: &mut Criterion) {
         DefaultActor::agent("claude-instance-1", None::<&str>),
     );
     group.bench_function("100 deny globs", |bencher| {
-        bencher.iter(|| checker.check(black_box(&policy), Permission::READ, &actor, "public").unwrap());
+        bencher.iter(|| {
+            checker
+                .check(black_box(&policy), Permission::READ, &actor, "public")
+                .unwrap()
+        });
     });
 }
 
