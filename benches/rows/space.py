@@ -19,7 +19,7 @@ print((resident() - before) / {divisor})
 """
 
 
-@row("RSS growth by 20 results of 10,000 rows", AtLeast(2.5), unit="bytes", rounds=3)
+@row("RSS growth by 20 results of 10,000 rows", AtLeast(2.5), unit="bytes", quick=False, rounds=3)
 def twenty_results(side: Side) -> Contestants:
     """Stores 20 results that nobody else keeps; the original keeps the objects themselves."""
     return {side.mine: run(_GROWTH.format(value="data.rows(seed=seed)", results=20, divisor=1))}
@@ -29,7 +29,7 @@ def _per_text(side: Side, value: str) -> Contestants:
     return {side.mine: run(_GROWTH.format(value=value, results=20, divisor="(20 * text)"))}
 
 
-@row("memory of 1 MB of rows against their JSON text", Below(1.5, "x"), unit="x", rounds=3)
+@row("memory of 1 MB of rows against their JSON text", Below(1.5, "x"), unit="x", quick=False, rounds=3)
 def rows_per_text(side: Side) -> Contestants:
     """Stores 20 values of 10,000 rows; the memory of one divided by the length of its text."""
     return _per_text(side, "data.rows(seed=seed)")
@@ -41,7 +41,9 @@ def ints_per_text(side: Side) -> Contestants:
     return _per_text(side, "[(seed + number) % 10 for number in range(100_000)]")
 
 
-@row("memory of 70 KB of nested rows against their JSON text", Below(1.5, "x"), unit="x", rounds=3)
+@row(
+    "memory of 70 KB of nested rows against their JSON text", Below(1.5, "x"), unit="x", quick=False, rounds=3
+)
 def nested_per_text(side: Side) -> Contestants:
     """Stores 20 values of 400 nested rows, little above the 64 KB from which on text is kept."""
     return _per_text(side, "data.nested(400, seed=seed)")
