@@ -15,6 +15,7 @@ mod hook;
 mod measure;
 mod portable;
 mod preview;
+mod raw;
 mod resolve;
 mod snapshot;
 mod store;
