@@ -285,7 +285,9 @@ class RefCache:
 
     @_preview_generator.setter
     def _preview_generator(self, generator: PreviewGenerator) -> None:
-        if type(generator) is type(get_default_generator(self._preview_config.default_strategy)):
+        default = get_default_generator(self._preview_config.default_strategy)
+        self._has_own_generator = type(generator) is not type(default)
+        if not self._has_own_generator:
             self._core.set_generator(None, False)
         else:
             self._core.set_generator(generator, isinstance(generator, SampleGenerator))
@@ -370,16 +372,7 @@ class RefCache:
         return self._reference(await self._core.set(key, value, **options, wait=False))
 
     def _reference(self, stored: Found) -> CacheReference:
-        return CacheReference(
-            ref_id=stored.ref_id,
-            cache_name=self.name,
-            namespace=stored.namespace,
-            tool_name=stored.tool_name,
-            created_at=stored.created_at,
-            expires_at=stored.expires_at,
-            total_items=stored.total_items,
-            total_size=stored.total_size,
-        )
+        return CacheReference.of({"cache_name": self.name, **stored.facts()})
 
     def get(
         self,
@@ -409,7 +402,7 @@ class RefCache:
         if self._tasks is not None and (unfinished := self._tasks.poll(ref_id, reader)) is not None:
             return unfinished
         options = {"page": page, "page_size": page_size, "max_size": max_size, "own": self._is_own(actor)}
-        return CacheResponse(**self._core.get(ref_id, actor=reader, **options, uses=current_uses()))
+        return self._response(self._core.get(ref_id, actor=reader, **options, uses=current_uses()))
 
     async def aget(
         self,
@@ -425,9 +418,12 @@ class RefCache:
         if self._tasks is not None and (unfinished := await self._tasks.apoll(ref_id, reader)):
             return unfinished
         options = {"page": page, "page_size": page_size, "max_size": max_size, "own": self._is_own(actor)}
-        return CacheResponse(
-            **await self._core.get(ref_id, actor=reader, **options, uses=current_uses(), wait=False)
-        )
+        fields = await self._core.get(ref_id, actor=reader, **options, uses=current_uses(), wait=False)
+        return self._response(fields)
+
+    def _response(self, fields: dict[str, Any]) -> CacheResponse:
+        # what a generator of the user's own says is not known to be right
+        return CacheResponse(**fields) if self._has_own_generator else CacheResponse.of(fields)
 
     def resolve(self, ref_id: str, *, actor: ActorLike | None = None) -> Any:
         """Return a fresh copy of the stored value.

@@ -17,6 +17,7 @@ mod masked;
 mod measure;
 mod portable;
 mod preview;
+mod raw;
 mod resolve;
 mod snapshot;
 mod store;

@@ -220,7 +220,7 @@ def _limit(cache: "RefCache", full_limit: int | None) -> int:
 def _read(
     cache: "RefCache", ref_id: str, reader: "Actor", options: dict[str, Any], limit: int
 ) -> dict[str, Any]:
-    response = CacheResponse(**cache._core.get(ref_id, actor=reader, **options))
+    response = cache._response(cache._core.get(ref_id, actor=reader, **options))
     answer = response.model_dump()
     answer["preview"] = as_sent(answer["preview"])
     answer["preview_strategy"] = response.preview_strategy.value

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 
 use super::super::access::{PyPolicy, policy_to_python};
 use super::super::awaitable::{self, Mode, object};
@@ -59,6 +61,19 @@ impl Found {
             entry: Arc::new(entry),
             seen: None,
         }
+    }
+
+    /// What a `CacheReference` says of it, by the names of its fields.
+    fn facts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let (entry, facts) = (&self.entry, PyDict::new(py));
+        facts.set_item(intern!(py, "ref_id"), &*self.id)?;
+        facts.set_item(intern!(py, "namespace"), &*entry.namespace)?;
+        facts.set_item(intern!(py, "tool_name"), entry.details.tool_name.as_deref())?;
+        facts.set_item(intern!(py, "created_at"), entry.created_at)?;
+        facts.set_item(intern!(py, "expires_at"), entry.expires_at)?;
+        facts.set_item(intern!(py, "total_items"), entry.total_items())?;
+        facts.set_item(intern!(py, "total_size"), entry.total_size())?;
+        Ok(facts)
     }
 
     /// When it was stored, in seconds since 1970.
