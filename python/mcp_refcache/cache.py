@@ -371,8 +371,11 @@ class RefCache:
         reader = self._caller() if actor is None else resolve_actor(actor)
         if self._tasks is not None and (unfinished := self._tasks.poll(ref_id, reader)) is not None:
             return unfinished
-        options = {"page": page, "page_size": page_size, "max_size": max_size}
-        return CacheResponse(**self._core.get(ref_id, actor=reader, **options, uses=current_uses()))
+        return CacheResponse(
+            **self._core.get(
+                ref_id, actor=reader, page=page, page_size=page_size, max_size=max_size, uses=current_uses()
+            )
+        )
 
     async def aget(
         self,
