@@ -16,6 +16,7 @@ from mcp_refcache._results import amaterialise, materialise, promises_protocol_r
 from mcp_refcache._made import running_as
 from mcp_refcache._signatures import plain_function
 from mcp_refcache._turns import Turn
+from mcp_refcache._withheld import withheld_error
 from mcp_refcache.models import SizeMode
 
 if TYPE_CHECKING:
@@ -64,24 +65,24 @@ def _sync_wrapper(plan: Plan, function: Callable[..., Any]) -> Callable[..., Any
                 result = materialise(function(*request.args, **request.kwargs))
                 result = plan.opened(request, result)
         except Exception as error:
-            failure = plan.failure(request, error)
-            if failure is error:
+            if not plan.hides(request):
                 raise
+            withheld = [withheld_error(plan.name, error)]
         else:
             found = plan.store(request, result)
             if flight is not None:
                 flight.landed = found
             return plan.produced(request, result, found)
-        raise failure  # here nothing of the error is attached to it
+        raise withheld.pop()  # out here nothing of the error is attached to it, and no frame keeps it
 
     def join(request: Request, flight: Flight) -> "Outcome":
         try:
             return flight.wait()
         except Exception as error:
-            failure = plan.failure(request, error, flight.collector)
-            if failure is error:
+            if not plan.hides(request, flight.collector):
                 raise
-        raise failure
+            withheld = [withheld_error(plan.name, error)]
+        raise withheld.pop()
 
     def call(*args: Any, **kwargs: Any) -> Any:
         request = plan.prepare(args, kwargs, read_caller(plan.cache, wants_values=plan.wants_values))
@@ -117,24 +118,24 @@ def _async_wrapper(plan: Plan, function: Callable[..., Any]) -> Callable[..., Aw
                 result = await amaterialise(await result if inspect.isawaitable(result) else result)
                 result = plan.opened(request, result)
         except Exception as error:
-            failure = plan.failure(request, error)
-            if failure is error:
+            if not plan.hides(request):
                 raise
+            withheld = [withheld_error(plan.name, error)]
         else:
             found = await plan.astore(request, result)
             if flight is not None:
                 flight.landed = found
             return await plan.aproduced(request, result, found)
-        raise failure  # here nothing of the error is attached to it
+        raise withheld.pop()  # out here nothing of the error is attached to it, and no frame keeps it
 
     async def join(request: Request, flight: Flight) -> "Outcome":
         try:
             return await flight.await_outcome()
         except Exception as error:
-            failure = plan.failure(request, error, flight.collector)
-            if failure is error:
+            if not plan.hides(request, flight.collector):
                 raise
-        raise failure
+            withheld = [withheld_error(plan.name, error)]
+        raise withheld.pop()
 
     async def call(*args: Any, **kwargs: Any) -> Any:
         request = await plan.aprepare(args, kwargs, await aread_caller(plan.cache))

@@ -276,6 +276,11 @@ class Found:
         Where it lives.
         """
     @property
+    def policy(self, /) -> Any:
+        """
+        Who may do what with it.
+        """
+    @property
     def ref_id(self, /) -> str:
         """
         Its reference.
@@ -310,6 +315,10 @@ class Found:
     def total_size(self, /) -> int | None:
         """
         Characters of the JSON text.
+        """
+    def under(self, /, policy: Any) -> Found:
+        """
+        The same entry as if it had another policy.
         """
 
 @final

@@ -107,14 +107,12 @@ class _Walk:
         self._done: dict[int, tuple[Any, Any]] = {}
 
     def visit(self, value: Any, path: tuple[str | int, ...]) -> Any:
-        if isinstance(value, Declassified):
+        kind: type[Any] = type(value)  # pyright: ignore[reportUnknownVariableType]
+        if issubclass(kind, Declassified):
             self.paths.append(path)
             return _unwrapped(value)
-        if len(path) == _DEEPEST:
-            return value
-        kind: type[Any] = type(value)
         is_record = dataclasses.is_dataclass(kind)
-        if not (is_record or isinstance(value, (dict, list, tuple))):
+        if len(path) == _DEEPEST or not (is_record or issubclass(kind, (dict, list, tuple))):
             return value
         if id(value) in self._done:  # it stands in two places, or in itself
             return self._done[id(value)][1]
@@ -129,7 +127,7 @@ class _Walk:
             changed = {
                 key: new for key, old in items.items() if (new := self.visit(old, (*path, key))) is not old
             }
-            return {**items, **changed} if changed else value
+            return {**items, **changed} if changed else items
         items = cast("list[Any]", value)
         visited = [self.visit(item, (*path, place)) for place, item in enumerate(items)]
         if all(new is old for new, old in zip(visited, items, strict=True)):

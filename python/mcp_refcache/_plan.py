@@ -21,7 +21,7 @@ from mcp_refcache._missing import Receiver, closed_policy, refusal
 from mcp_refcache._provenance import Collector, call_collector, collecting, current, note, note_opened
 from mcp_refcache._results import answer_without_store, as_sent, is_protocol_result, is_unfinished
 from mcp_refcache._signatures import hints_of, injected_names, name_of, owner_name, signature_of
-from mcp_refcache._withheld import withheld_error, withheld_result
+from mcp_refcache._withheld import withheld_result
 from mcp_refcache.context_integration import build_context_scoped_policy, expand_template
 from mcp_refcache.events import EventKind
 from mcp_refcache.exceptions import AuditError, BackendError
@@ -348,27 +348,22 @@ class Plan:
             flight.collector = request.collector
         return collecting(request.collector)
 
-    def failure(self, request: Request, error: Exception, leader: Collector | None = None) -> Exception:
-        """Return what the caller is told of an error: itself, or only its type if it may tell of hidden values.
+    def hides(self, request: Request, leader: Collector | None = None) -> bool:
+        """Tell whether texts of a call may tell of values that its caller may not see.
 
         Args:
             request: The call.
-            error: What the function raised.
-            leader: What it used, if it ran for another caller.
+            leader: What the function used, if it ran for another caller.
         """
-        if self._hides(request) or (leader is not None and leader.hides_from(request.asker)):
-            return withheld_error(self.name, error)
-        return error
-
-    def _hides(self, request: Request) -> bool:
-        return request.collector is not None and request.collector.hides_from(request.asker)
+        own = request.collector
+        return any(each is not None and each.hides_from(request.asker) for each in (own, leader))
 
     def opened(self, request: Request, result: Any) -> Any:
         """Return a result with its declassified parts in their places, and note that they are open."""
         collector = request.collector
         opened = open_parts(result, opened=collector is not None and bool(collector.opened))
         request.is_open = request.is_open or opened.is_whole
-        if request.is_open and self._hides(request):
+        if request.is_open and self.hides(request):
             note_opened(opened.result)
         return opened.result
 
@@ -495,7 +490,7 @@ class Plan:
         self, request: Request, result: Any, found: "Found | None", answer: dict[str, Any] | None
     ) -> Any:
         if found is None and (is_protocol_result(result) or is_unfinished(result)):
-            if self._hides(request) and not request.is_open:
+            if self.hides(request) and not request.is_open:
                 raise withheld_result(self.name, result)
             return result
         if answer is None:
