@@ -4,7 +4,7 @@ import asyncio
 import logging
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from mcp_refcache import _core
 from mcp_refcache._accept_refs import widen
 from mcp_refcache._background import CALLBACK, Background, unheard
 from mcp_refcache._caller import lacking_names
-from mcp_refcache._declassified import open_parts
+from mcp_refcache._declassified import open_parts, opening
 from mcp_refcache._flight import Flight, flights_of
 from mcp_refcache._identity import Identity
 from mcp_refcache._inputs import Inputs, looks_like_one
@@ -55,6 +55,7 @@ class Request:
         own: What the author says of who may do what with it; None = as the cache says.
         policy: The same with what it inherits from the values that the call uses.
         shown: The policy by which the answer is decided; None = that of the result.
+        open_paths: Where the parts of the result are that the author declassified.
         collector: What the call uses; None as long as nobody collects and no reference came.
         asker: Who calls.
         lacks: The id that the caller would need to find the result again; None if it has all.
@@ -68,7 +69,7 @@ class Request:
 
     __slots__ = (
         "args", "asker", "caller", "collector", "execution", "fence", "format", "is_open", "is_stored", "key", "kwargs",
-        "lacks", "landed", "namespace", "own", "policy", "shown",
+        "lacks", "landed", "namespace", "open_paths", "own", "policy", "shown",
     )  # fmt: skip
 
     def __init__(
@@ -85,6 +86,7 @@ class Request:
         self.namespace = namespace
         self.own = self.policy = policy
         self.shown: AccessPolicy | None = None
+        self.open_paths: Sequence[tuple[Any, ...]] = ()
         self.collector: Collector | None = None
         self.asker: Actor = caller.actor
         self.is_open = False
@@ -363,6 +365,7 @@ class Plan:
         collector = request.collector
         opened = open_parts(result, opened=collector is not None and bool(collector.opened))
         request.is_open = request.is_open or opened.is_whole
+        request.open_paths = opened.paths
         if request.is_open and self.hides(request):
             note_opened(opened.result)
         return opened.result
@@ -374,10 +377,10 @@ class Plan:
             request.policy = request.own
             return
         own = request.own or self.cache._policy_of(request.namespace)
-        policy = collector.inherited(own)
+        policy = opening(collector.inherited(own), own, request.open_paths)
         request.policy = request.own if policy is own else policy
         if collector.outer is not None:
-            shown = collector.inherited(own, arguments_only=True)
+            shown = opening(collector.inherited(own, arguments_only=True), own, request.open_paths)
             request.shown = None if shown == policy else shown
 
     def _shown(self, request: Request, found: "Found") -> "Found":
