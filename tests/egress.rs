@@ -247,7 +247,7 @@ proptest! {
 fn rows(seed: usize) -> Value {
     let row = |i: usize| {
         let n = (i + seed) * 7919;
-        json!({"id": n, "name": format!("customer {n:x}"), "mail": format!("c{n}@example.com"), "note": "paid on time", "balance": n as f64 / 7.0})
+        json!({"id": n, "name": format!("customer {seed} {n:x}"), "mail": format!("c{seed}.{n}@example.com"), "note": "paid on time", "balance": (n as f64).sqrt()})
     };
     (0..9_000).map(row).collect()
 }
@@ -269,8 +269,7 @@ fn speed(report: &mut String) -> f64 {
         .unwrap()
         .text()
         .to_owned();
-    let known = index.seen_in([other.replace("paid on time", "")]);
-    let known_note = index.seen_in(["paid on time"]);
+    let known = index.seen_in(["paid on time"]);
     let noise: Vec<u8> = (0..3_000_000u64)
         .map(|i| (i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8)
         .collect();
@@ -288,11 +287,10 @@ fn speed(report: &mut String) -> f64 {
         ("percent-encoded rows", percent(&other)),
         ("repeated prefix", repeated),
     ];
-    drop(known);
     let mut slowest = f64::MAX;
     for (name, text) in kinds {
         let started = Instant::now();
-        assert!(!index.occurs_in([&text], &known_note), "{name}");
+        assert!(!index.occurs_in([&text], &known), "{name}");
         let speed = text.len() as f64 / 1e6 / started.elapsed().as_secs_f64();
         writeln!(report, "{name}: {speed:.0} MB/s").unwrap();
         slowest = slowest.min(speed);
