@@ -247,9 +247,20 @@ proptest! {
 fn rows(seed: usize) -> Value {
     let row = |i: usize| {
         let n = (i + seed) * 7919;
-        json!({"id": n, "name": format!("customer {n:x}"), "mail": format!("c{n}@example.com"), "note": "paid on time", "balance": n as f64 / 7.0})
+        json!({"id": n, "name": format!("customer {seed} {n:x}"), "mail": format!("c{seed}.{n}@example.com"), "note": "paid on time", "balance": (n as f64).sqrt()})
     };
     (0..9_000).map(row).collect()
+}
+
+/// Seconds that this thread has had a processor for, where the system tells it; else the time.
+fn seconds() -> f64 {
+    static START: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
+    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanoseconds = stat
+        .split(' ')
+        .next()
+        .and_then(|first| first.parse::<f64>().ok());
+    nanoseconds.map_or_else(|| START.elapsed().as_secs_f64(), |spent| spent / 1e9)
 }
 
 /// Looks at texts of each kind, with the index of a megabyte; megabytes in a second of the slowest.
@@ -269,8 +280,7 @@ fn speed(report: &mut String) -> f64 {
         .unwrap()
         .text()
         .to_owned();
-    let known = index.seen_in([other.replace("paid on time", "")]);
-    let known_note = index.seen_in(["paid on time"]);
+    let known = index.seen_in(["paid on time"]);
     let noise: Vec<u8> = (0..3_000_000u64)
         .map(|i| (i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8)
         .collect();
@@ -288,12 +298,11 @@ fn speed(report: &mut String) -> f64 {
         ("percent-encoded rows", percent(&other)),
         ("repeated prefix", repeated),
     ];
-    drop(known);
     let mut slowest = f64::MAX;
     for (name, text) in kinds {
-        let started = Instant::now();
-        assert!(!index.occurs_in([&text], &known_note), "{name}");
-        let speed = text.len() as f64 / 1e6 / started.elapsed().as_secs_f64();
+        let started = seconds();
+        assert!(!index.occurs_in([&text], &known), "{name}");
+        let speed = text.len() as f64 / 1e6 / (seconds() - started);
         writeln!(report, "{name}: {speed:.0} MB/s").unwrap();
         slowest = slowest.min(speed);
     }

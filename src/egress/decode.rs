@@ -169,18 +169,25 @@ pub(super) fn base64(text: &[u8], bytes: usize, look: &mut dyn FnMut(&[u8]) -> b
     let mut plain = Vec::new();
     let mut at = 0;
     while at < text.len() {
-        row.clear();
+        let start = at;
+        let mut count = 0;
         while let Some(byte) = text.get(at) {
-            match SEXTETS[*byte as usize] {
-                NO_SEXTET if !matches!(byte, b'\r' | b'\n') => break,
-                NO_SEXTET => {}
-                sextet => row.push(sextet),
+            if SEXTETS[*byte as usize] != NO_SEXTET {
+                count += 1;
+            } else if !matches!(byte, b'\r' | b'\n') {
+                break;
             }
             at += 1;
         }
+        let letters_here = &text[start..at];
         at += 1;
-        if row.len() < letters {
+        if count < letters {
             continue;
+        }
+        row.clear();
+        row.extend(letters_here.iter().map(|byte| SEXTETS[*byte as usize]));
+        if count < letters_here.len() {
+            row.retain(|sextet| *sextet != NO_SEXTET);
         }
         for first in 0..4 {
             octets(&row[first..], &mut plain);
@@ -193,11 +200,11 @@ pub(super) fn base64(text: &[u8], bytes: usize, look: &mut dyn FnMut(&[u8]) -> b
 }
 
 fn octets(sextets: &[u8], plain: &mut Vec<u8>) {
-    plain.clear();
-    plain.reserve(sextets.len() / 4 * 3 + 3);
     let (whole, rest) = sextets.as_chunks::<4>();
-    for [a, b, c, d] in whole {
-        plain.extend([a << 2 | b >> 4, b << 4 | c >> 2, c << 6 | d]);
+    plain.clear();
+    plain.resize(whole.len() * 3, 0);
+    for ([a, b, c, d], octets) in whole.iter().zip(plain.as_chunks_mut::<3>().0) {
+        *octets = [a << 2 | b >> 4, b << 4 | c >> 2, c << 6 | d];
     }
     if let [a, b, rest @ ..] = rest {
         plain.push(a << 2 | b >> 4);

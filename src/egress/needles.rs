@@ -157,33 +157,48 @@ impl Needles {
             return false;
         }
         let mut hashes = Hashes::of(text, self.base, &self.powers);
-        let mut look = |at: usize, window: u64| {
-            let key = self.key(window);
-            let bit = (key >> self.shift) as usize;
-            if self.filter[bit / 64] >> (bit % 64) & 1 == 0 {
-                return false;
-            }
-            match self.windows.get(&key) {
-                Some(bucket) => match self.longest_at(text, at, bucket, &mut hashes) {
-                    NONE => false,
-                    id => found(id),
-                },
-                None => false,
-            }
-        };
-        let whole = text.windows(WINDOW).enumerate();
-        for (at, window) in whole {
+        for (at, window) in text.windows(WINDOW).enumerate() {
             let window = window
                 .first_chunk()
                 .map_or(0, |bytes| u64::from_le_bytes(*bytes));
-            if look(at, window) {
+            let key = self.key(window);
+            if self.may_begin(key) && self.look_at(text, at, key, &mut hashes, found) {
                 return true;
             }
         }
         // the last ones, if less than a whole window counts
         let first = text.len().saturating_sub(WINDOW - 1);
         let mut last = first..(text.len() + 1).saturating_sub(self.width);
-        last.any(|at| look(at, padded(&text[at..])))
+        last.any(|at| {
+            let key = self.key(padded(&text[at..]));
+            self.may_begin(key) && self.look_at(text, at, key, &mut hashes, found)
+        })
+    }
+
+    #[inline]
+    fn may_begin(&self, key: u64) -> bool {
+        let bit = (key >> self.shift) as usize;
+        self.filter
+            .get(bit / 64)
+            .is_some_and(|bits| bits >> (bit % 64) & 1 == 1)
+    }
+
+    #[inline(never)]
+    fn look_at(
+        &self,
+        text: &[u8],
+        at: usize,
+        key: u64,
+        hashes: &mut Hashes<'_>,
+        found: &mut dyn FnMut(Id) -> bool,
+    ) -> bool {
+        let Some(bucket) = self.windows.get(&key) else {
+            return false;
+        };
+        match self.longest_at(text, at, bucket, hashes) {
+            NONE => false,
+            id => found(id),
+        }
     }
 
     /// A needle that stands here has its prefixes here, and the search goes from one to the next. Where it goes on
