@@ -121,14 +121,18 @@ impl RefCache {
             page: options.page,
             page_size: options.page_size,
         });
+        let made = made.and_then(|mut view| {
+            if entry.value.is_remote() {
+                // what is shown must not hold on to all that was read on the way to it
+                view.excerpt = Excerpt::detached(Arc::new(view.excerpt.to_document()?));
+            }
+            Ok(view)
+        });
+        // asked last: what is shown whole is not looked at before it is copied
         if document.lacks_some() {
             return Ok(Sight::Unread(document));
         }
-        let mut view = made?;
-        if entry.value.is_remote() {
-            // what is shown must not hold on to all that was read on the way to it
-            view.excerpt = Excerpt::detached(Arc::new(view.excerpt.to_document()?));
-        }
+        let view = made?;
         let view = Arc::new(view);
         if let Some(key) = key {
             entry.views().remember(key, &view);
