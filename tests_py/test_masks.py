@@ -17,6 +17,7 @@ from mcp_refcache import (
     PreviewConfig,
     RefCache,
 )
+from mcp_refcache.backends import SQLiteBackend
 from mcp_refcache.context_integration import build_context_scoped_policy
 
 MARKER = "[masked]"
@@ -37,8 +38,9 @@ def masked(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RefCache]
     elif request.param == "sqlite":
         yield RefCache(name="c", backend=f"sqlite:///{tmp_path / 'c.db'}", preview_config=config)
     elif request.param == "compressed":
-        url = f"sqlite:///{tmp_path / 'c.db'}"
-        yield RefCache(name="c", backend=url, compression="zstd", preview_config=config)
+        yield RefCache(
+            name="c", backend=SQLiteBackend(tmp_path / "c.db", compress=True), preview_config=config
+        )
     else:
         yield RefCache(name="c", preview_config=config)
 
@@ -123,7 +125,7 @@ def test_a_generator_of_the_users_own_gets_what_the_reader_sees() -> None:
 
     class Own:
         def generate(self, value: Any, max_size: int, measurer: Any, **_: Any) -> PreviewResult:
-            return PreviewResult(str(value), PreviewStrategy.SAMPLE, 1, 1, None, None)
+            return PreviewResult(str(value), PreviewStrategy.SAMPLE, 1, 1, None, None, None, None)
 
     cache = RefCache(name="c", preview_generator=Own(), copy_values=False)  # type: ignore[arg-type]
     ref = cache.set("k", {"b": "secret"}, policy=AccessPolicy(masked_paths={"b"})).ref_id
@@ -136,10 +138,8 @@ def test_the_tools_show_the_marker(masked: RefCache) -> None:
     pytest.importorskip("fastmcp")
     from fastmcp import Client, FastMCP
 
-    from mcp_refcache.fastmcp import install
-
     server = FastMCP("s")
-    install(masked, server)
+    masked.install(server)
     ref = masked.set("k", VALUE, policy=POLICY).ref_id
 
     async def read() -> str:

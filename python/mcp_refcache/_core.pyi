@@ -530,6 +530,11 @@ def actor_matches(pattern: str, actor_type: str, actor_id: str | None) -> bool:
     Whether an actor of this type and id matches the pattern.
     """
 
+def check_masked_paths(paths: Any) -> None:
+    """
+    Raise ValueError for what is no masked path, TypeError for what is no text.
+    """
+
 def check_permission(policy: Any, required: Any, actor: Any, namespace: str, resolver: Any) -> None:
     """
     Raise `PermissionDenied` unless the actor has all of the required permissions.
@@ -602,6 +607,11 @@ def json_text(value: Any) -> str:
     The text that `json.dumps(value, default=str)` gives.
     """
 
+def masked(value: Any, policy: Any) -> Any:
+    """
+    A value as agents see it under this policy: itself if nothing of it is hidden.
+    """
+
 def namespace_admits(namespace: str, actor: Any) -> bool:
     """
     Whether the actor may enter the namespace by the core's rules.
@@ -662,6 +672,7 @@ __all__ = [
     "Uses",
     "VERSION",
     "actor_matches",
+    "check_masked_paths",
     "check_permission",
     "contains_refs",
     "count_characters",
@@ -675,6 +686,7 @@ __all__ = [
     "identity_of",
     "is_ref_id",
     "json_text",
+    "masked",
     "namespace_admits",
     "namespace_name",
     "parse_namespace",
