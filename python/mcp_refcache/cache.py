@@ -401,7 +401,8 @@ class RefCache:
         reader = self._caller() if actor is None else resolve_actor(actor)
         if self._tasks is not None and (unfinished := self._tasks.poll(ref_id, reader)) is not None:
             return unfinished
-        options = {"page": page, "page_size": page_size, "max_size": max_size, "own": self._is_own(actor)}
+        options: dict[str, Any] = {"page": page, "page_size": page_size, "max_size": max_size}
+        options["own"] = self._is_own(actor)
         return self._response(self._core.get(ref_id, actor=reader, **options, uses=current_uses()))
 
     async def aget(
@@ -417,7 +418,8 @@ class RefCache:
         reader = await self._acaller() if actor is None else resolve_actor(actor)
         if self._tasks is not None and (unfinished := await self._tasks.apoll(ref_id, reader)):
             return unfinished
-        options = {"page": page, "page_size": page_size, "max_size": max_size, "own": self._is_own(actor)}
+        options: dict[str, Any] = {"page": page, "page_size": page_size, "max_size": max_size}
+        options["own"] = self._is_own(actor)
         fields = await self._core.get(ref_id, actor=reader, **options, uses=current_uses(), wait=False)
         return self._response(fields)
 

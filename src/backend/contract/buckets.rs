@@ -69,7 +69,7 @@ pub async fn tokens_come_back(backend: &dyn Backend) {
 pub async fn several_buckets_give_together_or_not_at_all(backend: &dyn Backend) {
     let (full, empty) = (fresh("bucket"), fresh("bucket"));
     let (full, empty) = (demand(&full, "1/h"), demand(&empty, "1/h"));
-    if take(backend, &[empty.clone()]).await == Take::NotKept {
+    if take(backend, std::slice::from_ref(&empty)).await == Take::NotKept {
         return;
     }
     let both = take(backend, &[full.clone(), empty]).await;
