@@ -53,6 +53,13 @@ fn bound(session: &str) -> AccessPolicy {
 #[case::what_lists_grant_is_intersected(open().with_allowed_actors(["user:a"]),
     vec![open().with_allowed_actors(["user:a"]).with_allowed_permissions(Permission::READ)],
     open().with_allowed_actors(["user:a"]).with_allowed_permissions(SEE))]
+#[case::what_was_made_of_masked_values_no_agent_sees(
+    open().with_owner("agent:a").with_allowed_actors(["agent:b", "user:b"]),
+    vec![open().with_allowed_actors(["agent:b", "user:b"]).with_masked_paths(["ssn"]).unwrap()],
+    open().with_agent_permissions(USE).with_owner("agent:a").with_owner_permissions(USE)
+        .with_allowed_actors(["user:b"]))]
+#[case::masks_of_its_own_stay(open().with_masked_paths(["a"]).unwrap(), vec![AccessPolicy::execute_only()],
+    AccessPolicy::execute_only().with_masked_paths(["a"]).unwrap())]
 fn table(
     #[case] own: AccessPolicy,
     #[case] inputs: Vec<AccessPolicy>,

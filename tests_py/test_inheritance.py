@@ -496,6 +496,33 @@ def test_declassified_parts_are_stored_as_their_content(cache: RefCache, make: C
     assert "Declassified" not in repr(shown["value"])
 
 
+def test_agents_see_the_declassified_parts_and_nothing_else(cache: RefCache) -> None:
+    def make(data: Any) -> Any:
+        rows = [{"id": Declassified(7), "text": data}]
+        return {"count": Declassified({"of": len(data)}), "rows": rows, 1: Declassified("one"), "a.b": (data, data)}
+
+    tool: Any = cache.cached()(make)
+    secret = hide(cache)
+    expected = {
+        "count": {"of": len(SECRET)},
+        "rows": [{"id": 7, "text": "[masked]"}],
+        1: "one",
+        "a.b": "[masked]",
+    }
+    for _ in range(2):
+        assert tool(secret)["value"] == expected
+    ref = tool(secret)["ref_id"]
+    assert cache.get(ref, max_size=1000).preview == expected
+    # what is made of it again, no agent sees
+    again: Any = cache.cached()(lambda data: data["count"])
+    assert again(ref)["preview"] is None
+
+
+def test_what_is_declassified_opens_nothing_of_a_tool_whose_results_agents_may_not_see(cache: RefCache) -> None:
+    tool: Any = cache.cached(policy=POLICY_EXECUTE_ONLY)(lambda data: {"count": Declassified(len(data))})
+    assert tool(hide(cache))["preview"] is None
+
+
 async def test_a_plain_tool_answers_with_what_it_declassified() -> None:
     mcp = fastmcp.FastMCP("s")
 

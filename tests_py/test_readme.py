@@ -1,4 +1,4 @@
-"""Every Python block of the README runs, one after another, section by section, against a real Redis."""
+"""Every Python block of the README and of docs/ runs, one after another, section by section, against a real Redis."""
 
 from __future__ import annotations
 
@@ -48,3 +48,11 @@ async def test_the_blocks_of_a_section_run(title: str, text: str) -> None:
         answer = eval(code, names)
         if inspect.isawaitable(answer):
             await answer
+
+
+@pytest.mark.parametrize("page", sorted((README.parent / "docs").glob("*.md")), ids=lambda page: page.stem)
+async def test_the_blocks_of_a_page_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {"__name__": page.stem}
+    for block in BLOCK.findall(page.read_text(encoding="utf-8")):
+        exec(compile(block, page.name, "exec"), names)  # noqa: S102 - our own documentation
