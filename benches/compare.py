@@ -1,122 +1,101 @@
-"""Compare with the original mcp-refcache 0.2.1: the same calls, alternating rounds, one table of ratios.
-
-Run by `make bench`, which installs both, each in an environment of its own.
-"""
+"""Alternates the environments, theme by theme, each time in a fresh process, and keeps what they measured."""
 
 from __future__ import annotations
 
-import argparse
 import json
-import platform
-import shutil
-import socket
-import statistics
+import os
 import subprocess
+import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import defaultdict
 from pathlib import Path
 
-HERE = Path(__file__).parent
-ROUNDS = 3
-#: The ratios that `docs`, and the issue they come from, promise; rows without one are shown for interest.
-GOALS = {
-    "hit, 10,000 rows": 3000,
-    "hit, 1 KB": 12,
-    "miss, 10,000 rows": 10,
-    "get(page=p), again": 5000,
-    "get(page=p), each for the first time": 500,
-    "get(max_size=s), each for the first time": 1000,
-    "set, 1 KB": 2.5,
-    "resolve, 1 KB": 2,
-    "get, 1 KB": 15,
-    "exists, unknown, among 20,000 keys": 3000,
-    "SQLite set, 1 KB": 2,
-    "SQLite resolve, 1 KB": 3,
-    "SQLite set, 10,000 rows": 2.2,
-    "SQLite resolve, 10,000 rows": 1.8,
-    "SQLite page of 20": 500,
-    "SQLite hit, 10,000 rows": 5000,
-    "SQLite resolve, 1 KB, from 8 threads": 4,
-    "Redis set, 1 KB": 1.8,
-    "Redis resolve, 1 KB": 4,
-    "Redis set, 10,000 rows": 3,
-    "Redis resolve, 10,000 rows": 2,
-    "Redis page of 20": 400,
-    "Redis hit, 10,000 rows": 1500,
-    "Redis resolve, 1 KB, from 8 threads": 6,
-}
+from benches.row import ORIGINAL, YARDSTICK
+from benches.rows import OURS_ALONE
+
+ROOT = Path(__file__).parents[1]
+#: row -> contestant -> its number in each round
+Measured = dict[str, dict[str, list[float]]]
 
 
-def round_of(python: Path, redis: list[str]) -> dict:
-    """Run the workload once in an environment."""
-    ran = subprocess.run([python, HERE / "workload.py", *redis], capture_output=True, text=True, check=True)
-    return json.loads(ran.stdout)
+class Comparison:
+    """The processes that are compared, and what they said.
 
+    Args:
+        pythons: "original" and "ours" -> the interpreter that has it.
+        redis_port: Where a Redis is; None = none is.
+        only: Only rows whose name holds this.
+        quick: Whether only what is watched is measured, and shortly.
+    """
 
-@contextmanager
-def redis_port() -> Iterator[list[str]]:
-    """Start a Redis for the time of the comparison; without the program its rows are left out."""
-    program = shutil.which("redis-server")
-    if program is None:
-        print("!! no redis-server here: NOTHING of Redis is compared")
-        yield []
-        return
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    command = [program, "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    try:
-        time.sleep(0.5)
-        yield [port]
-    finally:
-        server.terminate()
-        server.wait()
+    def __init__(
+        self, pythons: dict[str, Path], redis_port: int | None, only: str = "", *, quick: bool = False
+    ) -> None:
+        self.measured: Measured = defaultdict(lambda: defaultdict(list))
+        self.failed: dict[str, str] = {}
+        self._pythons, self._port = pythons, redis_port
+        self._options = [*(["--only", only] if only else []), *(["--quick"] if quick else [])]
 
+    def run(self, themes: tuple[str, ...], rounds: int, seconds: float) -> int:
+        """Run round after round; in one, what is compared is measured close together.
 
-def main() -> None:
-    """Alternate the two, print the table, keep the numbers."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("original", type=Path, help="the Python that has mcp-refcache 0.2.1")
-    parser.add_argument("ours", type=Path, help="the Python that has this version")
-    arguments = parser.parse_args()
-    with redis_port() as redis:
-        rounds = [
-            (round_of(arguments.original, redis), round_of(arguments.ours, redis)) for _ in range(ROUNDS)
-        ]
-    names = rounds[0][0]["timed"]
-    table = []
-    for name in names:
-        pairs = [(theirs["timed"][name], ours["timed"][name]) for theirs, ours in rounds]
-        ratios = sorted(theirs / ours for theirs, ours in pairs)
-        table.append(
-            {
-                "row": name,
-                "original_us": statistics.median(theirs for theirs, _ in pairs) * 1e6,
-                "ours_us": statistics.median(ours for _, ours in pairs) * 1e6,
-                "ratio": statistics.median(ratios),
-                "spread": [ratios[0], ratios[-1]],
-                "goal": GOALS.get(name),
-            }
+        Returns:
+            How many rounds were begun: no theme is begun after so many seconds, and what is there by then counts.
+        """
+        until = time.monotonic() + seconds
+        for number in range(rounds):
+            for theme in themes:
+                if theme.startswith("redis") and self._port is None:
+                    continue
+                if time.monotonic() > until:
+                    return number + (theme != themes[0])
+                # who goes first changes with the round
+                for mine in list(self._pythons)[:: 1 if number % 2 else -1]:
+                    self._round(mine, theme, number)
+        return rounds
+
+    def _round(self, mine: str, theme: str, number: int) -> None:
+        if mine == ORIGINAL and theme in OURS_ALONE:
+            return
+        port = [] if self._port is None else ["--redis-port", str(self._port)]
+        command = [self._pythons[mine], "-m", "benches.worker", mine, theme, "--round", str(number), *port]
+        ran = subprocess.run(
+            [*map(str, command), *self._options],
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            env=_environment(),
         )
-    print(
-        f"{'sizes in characters; us per call':<44}{'original':>12}{'ours':>10}{'ratio':>9}{'goal':>8}   spread"
+        if ran.returncode != 0:
+            self.failed[f"{theme} ({mine})"] = f"the process ended with {ran.returncode}"
+            return
+        said = json.loads(ran.stdout)
+        for row, contestants in said["measured"].items():
+            for name, taken in contestants.items():
+                self.measured[row][_own(name, mine)].append(taken)
+        for row, error in said["failed"].items():
+            print(f"!! {row} ({mine}) failed:\n{error}", file=sys.stderr)
+            self.failed[row] = error.splitlines()[-1]
+
+
+def _own(contestant: str, mine: str) -> str:
+    """Name the yardstick after the side it was measured beside: the two ran at different times."""
+    return f"{contestant} of the original" if contestant == YARDSTICK and mine == ORIGINAL else contestant
+
+
+def _environment() -> dict[str, str]:
+    """Leave out what would change what is measured."""
+    return {name: text for name, text in os.environ.items() if not name.startswith("PYTHON")}
+
+
+def versions(pythons: dict[str, Path]) -> dict[str, dict[str, str]]:
+    """Return the packages of each environment and its Python."""
+    ask = (
+        "import importlib.metadata as m, json, platform; print(json.dumps({'python': platform.python_version()} "
+        "| {d.name: d.version for d in m.distributions()}))"
     )
-    for row in table:
-        goal = f"{row['goal']:>8,}" if row["goal"] else f"{'-':>8}"
-        spread = f"{row['spread'][0]:,.1f} - {row['spread'][1]:,.1f}"
-        print(
-            f"{row['row']:<44}{row['original_us']:>12,.1f}{row['ours_us']:>10,.1f}{row['ratio']:>9,.1f}{goal}   {spread}"
-        )
-    versions = {
-        "original": rounds[0][0]["version"],
-        "ours": rounds[0][1]["version"],
-        "python": platform.python_version(),
+    said = {
+        mine: subprocess.run([python, "-c", ask], capture_output=True, text=True, check=True)
+        for mine, python in pythons.items()
     }
-    kept = {"machine": platform.machine(), "system": platform.system(), "versions": versions, "rows": table}
-    (HERE / "results" / "latest.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
+    return {mine: dict(sorted(json.loads(ran.stdout).items())) for mine, ran in said.items()}

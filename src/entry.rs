@@ -5,14 +5,14 @@ use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 
-use crate::access::PolicySource;
+use crate::access::{Masks, PolicySource, Walk};
 use crate::clock::Timestamp;
 use crate::egress::{Limits, SecretIndex};
 use crate::error::Result;
 use crate::preview::{PreviewResult, PreviewStrategy};
 #[cfg(feature = "python")]
 use crate::value::Document;
-use crate::value::Value;
+use crate::value::{Hide, Masked, Value, hide};
 
 /// How many previews and pages an entry remembers.
 const REMEMBERED_VIEWS: usize = 16;
@@ -31,8 +31,13 @@ pub struct Entry {
     pub expires_at: Option<Timestamp>,
     /// What else is known about it.
     pub details: Details,
-    views: Views,
+    /// Shared with the same entry as others see it.
+    views: Arc<Views>,
     size: OnceLock<(&'static str, usize)>,
+    /// The masks under which it is seen.
+    masks: Option<Masks>,
+    /// The same entry as those see it who see it masked, with the masks of the last reader.
+    masked: Mutex<Option<Arc<Entry>>>,
     secrets: OnceLock<(Limits, Option<Arc<SecretIndex>>)>,
 }
 
@@ -76,8 +81,10 @@ impl Entry {
             created_at,
             expires_at,
             details,
-            views: Views::default(),
+            views: Arc::default(),
             size: OnceLock::new(),
+            masks: None,
+            masked: Mutex::default(),
             secrets: OnceLock::new(),
         }
     }
@@ -88,33 +95,81 @@ impl Entry {
         let expires_at = self
             .expires_at
             .map_or(expires_at, |own| own.min(expires_at));
-        Self {
-            value: self.value.clone(),
-            namespace: Arc::clone(&self.namespace),
-            policy: Arc::clone(&self.policy),
-            created_at: self.created_at,
-            expires_at: Some(expires_at),
-            details: self.details.clone(),
-            views: Views::default(),
-            size: OnceLock::new(),
-            secrets: OnceLock::new(),
+        Self::new(
+            self.value.clone(),
+            Arc::clone(&self.namespace),
+            Arc::clone(&self.policy),
+            self.created_at,
+            Some(expires_at),
+            self.details.clone(),
+        )
+    }
+
+    /// The entry as it is seen under masks. Views of it are remembered by their masks, so that a look under
+    /// some never finds what was made under others.
+    pub(crate) fn seen(&self, masks: Masks) -> Arc<Self> {
+        let mut known = self.masked.lock();
+        if let Some(masked) = known
+            .as_ref()
+            .filter(|known| known.masks.as_ref() == Some(&masks))
+        {
+            return Arc::clone(masked);
+        }
+        let hider = masks.clone();
+        let hider = Box::new(move |document: &_| hide(document, &mut hider.walk()));
+        let masked = Arc::new(Self {
+            views: Arc::clone(&self.views),
+            masks: Some(masks),
+            ..Self::new(
+                Value::Masked(Arc::new(Masked::new(self.value.clone(), hider))),
+                Arc::clone(&self.namespace),
+                Arc::clone(&self.policy),
+                self.created_at,
+                self.expires_at,
+                self.details.clone(),
+            )
+        });
+        let former = known.replace(Arc::clone(&masked));
+        drop(known);
+        // after the lock: its destructor may be anybody's code
+        drop(former);
+        masked
+    }
+
+    /// The masks under which it is seen.
+    pub(crate) fn masks(&self) -> Option<&Masks> {
+        self.masks.as_ref()
+    }
+
+    /// Number of items of a collection, as far as that may be told.
+    #[cfg(feature = "python")]
+    pub(crate) fn total_items(&self) -> Option<usize> {
+        match &self.value {
+            Value::Masked(value) => value.total_items(),
+            _ => self.details.total_items,
+        }
+    }
+
+    /// Characters of the JSON text, as far as that may be told.
+    #[cfg(feature = "python")]
+    pub(crate) fn total_size(&self) -> Option<usize> {
+        match &self.value {
+            Value::Masked(value) => value.total_size(),
+            _ => self.details.total_size,
         }
     }
 
     /// The same entry as if it had another policy.
     #[cfg(feature = "python")]
     pub(crate) fn under(&self, policy: Arc<dyn PolicySource>) -> Self {
-        Self {
-            value: self.value.clone(),
-            namespace: Arc::clone(&self.namespace),
+        Self::new(
+            self.value.clone(),
+            Arc::clone(&self.namespace),
             policy,
-            created_at: self.created_at,
-            expires_at: self.expires_at,
-            details: self.details.clone(),
-            views: Views::default(),
-            size: OnceLock::new(),
-            secrets: OnceLock::new(),
-        }
+            self.created_at,
+            self.expires_at,
+            self.details.clone(),
+        )
     }
 
     /// The same entry in a form that another process can read: a document and a policy of this crate.
@@ -202,6 +257,30 @@ pub(crate) struct ViewKey {
     pub(crate) max_size: usize,
     pub(crate) page: Option<usize>,
     pub(crate) page_size: Option<usize>,
+    /// The masks under which it was made, by their [`id`](Masks::id).
+    pub(crate) masks: Option<u64>,
+}
+
+impl Hide for Walk<'_> {
+    fn root(&self) -> u32 {
+        Walk::root(self)
+    }
+
+    fn key(&mut self, place: u32, name: &str) -> u32 {
+        Walk::key(self, place, name)
+    }
+
+    fn item(&mut self, place: u32, number: usize) -> u32 {
+        Walk::item(self, place, number)
+    }
+
+    fn hides(&self, place: u32) -> bool {
+        Walk::hides(self, place)
+    }
+
+    fn differs_below(&self, place: u32) -> bool {
+        Walk::differs_below(self, place)
+    }
 }
 
 /// Previews and pages that were made before, the latest last.

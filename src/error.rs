@@ -14,6 +14,8 @@ pub enum ErrorKind {
     NotFound,
     /// The policy, the namespace or a session does not allow it.
     PermissionDenied,
+    /// Too many requests: [`RateLimited`](crate::limits::RateLimited) says when to come back.
+    RateLimited,
     /// A reference leads back to itself.
     CircularReference,
     /// An argument is outside what the message says is allowed.
@@ -34,6 +36,8 @@ pub enum ErrorKind {
     Io,
     /// Somebody else holds it at the moment (a lock, a file); trying again may work.
     Busy,
+    /// What happens cannot be written to the audit log, or the log does not hold what was written.
+    Audit,
     /// A hook written by the user failed; [`Error::source`] is its own error.
     Hook,
     /// A bug in this crate.
@@ -47,11 +51,13 @@ impl ErrorKind {
             Self::Backend | Self::Unreachable | Self::Timeout | Self::Io | Self::Busy => true,
             Self::NotFound
             | Self::PermissionDenied
+            | Self::RateLimited
             | Self::CircularReference
             | Self::InvalidArgument
             | Self::InvalidType
             | Self::Unsupported
             | Self::Codec
+            | Self::Audit
             | Self::Hook
             | Self::Unexpected => false,
         }

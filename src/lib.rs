@@ -20,9 +20,11 @@
 //! ```
 //!
 //! Each module may use only what stands above it:
-//! `error`, `clock` < `runtime` < `access`, `value` < `measure`, `egress` < `preview` < `entry` < `backend` < `cache` < `portable` < `blocking`.
+//! `error`, `clock` < `runtime` < `access`, `value` < `audit`, `limits`, `measure`, `egress` < `preview` < `entry` < `backend` < `cache` <
+//! `portable` < `blocking`.
 
 pub mod access;
+pub mod audit;
 pub mod backend;
 pub mod blocking;
 mod cache;
@@ -30,6 +32,7 @@ mod clock;
 pub mod egress;
 mod entry;
 mod error;
+pub mod limits;
 pub mod measure;
 pub mod portable;
 pub mod preview;
@@ -49,6 +52,7 @@ pub use cache::{
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use entry::{Details, Entry};
 pub use error::{Error, ErrorKind, Result};
+pub use limits::RateLimit;
 pub use preview::PreviewStrategy;
 pub use reference::{CacheName, KeyName, RefId, cache_of, is_ref_id};
 

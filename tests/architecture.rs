@@ -8,7 +8,7 @@ const LAYERS: &[&[&str]] = &[
     &["error", "clock"],
     &["runtime"],
     &["access", "value", "reference"],
-    &["measure", "egress"],
+    &["audit", "limits", "measure", "egress"],
     &["preview"],
     &["entry"],
     &["backend"],
@@ -19,7 +19,7 @@ const LAYERS: &[&[&str]] = &[
 ];
 
 /// Modules that decide purely: no clock, no lock held over time, no I/O, no async.
-const PURE: &[&str] = &["access", "measure", "egress", "preview"];
+const PURE: &[&str] = &["access", "limits", "measure", "egress", "preview"];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();

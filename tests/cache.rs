@@ -291,6 +291,7 @@ async fn a_small_answer_is_complete_a_large_one_a_preview_and_a_secret_hidden() 
     let cache = small_previews("c").build().unwrap();
     let agent = DefaultActor::agent(None, None);
     let options = AnswerOptions {
+        counted: false,
         actor: &agent,
         producer: true,
     };
@@ -320,7 +321,7 @@ async fn a_small_answer_is_complete_a_large_one_a_preview_and_a_secret_hidden() 
     assert!(matches!(
         answers[..],
         [
-            Answer::Complete { size: 3 },
+            Answer::Complete { size: 3, .. },
             Answer::Preview(_),
             Answer::Hidden { usable: true }
         ]

@@ -9,6 +9,7 @@ import threading
 import time
 from typing import Optional, TypedDict
 
+import anyio.from_thread
 import pydantic
 import pytest
 
@@ -748,6 +749,47 @@ class TestInAServer:
             assert told == []  # FastMCP 2 runs sync tools on its event loop, which can send nothing meanwhile
         else:
             assert told == [(1.0, 3.0, "step 1"), (2.0, 3.0, "step 2"), (3.0, 3.0, "step 3")]
+
+    @pytest.mark.parametrize("waits", [False, True])
+    async def test_a_sync_tool_reaches_what_is_async_before_and_after_its_caller_left(
+        self, fastmcp, cache, waits
+    ):
+        mcp = fastmcp.FastMCP("s")
+        register_cache_tools(mcp, cache)
+        threads, go_on = [], threading.Event()
+
+        def reach() -> str:
+            async def look() -> str:
+                context = importlib.import_module("fastmcp.server.dependencies").get_context()
+                return context.fastmcp.name
+
+            return anyio.from_thread.run(look)
+
+        @mcp.tool
+        def plain() -> str:
+            threads.append(threading.current_thread())
+            return "" if threads[0] is threading.main_thread() else reach()
+
+        @mcp.tool
+        @cache.cached(async_timeout=0.1 if waits else 5)
+        def tool() -> str:
+            if waits:
+                go_on.wait(5)
+            return reach()
+
+        async with fastmcp.Client(mcp) as client:
+            said = (await client.call_tool("plain", {})).data
+            if not said:
+                pytest.skip(
+                    "this FastMCP runs sync tools on its event loop, from where nothing async is reached"
+                )
+            answer = (await client.call_tool("tool", {})).structured_content
+            if waits:
+                assert answer["status"] == "processing"
+                go_on.set()
+                await until(lambda: cache.exists(answer["ref_id"]))
+                answer["value"] = cache.get(answer["ref_id"]).preview
+        assert answer["value"] == said == "s"
 
     async def test_without_a_task_backend_the_tool_has_no_cancel(self, fastmcp):
         mcp = fastmcp.FastMCP("s")

@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 from json_file_backend import JsonFileBackend
+from redis_server import RedisServer, need_redis
 
 import mcp_refcache
-from mcp_refcache import NEVER, AccessPolicy, CacheEntry, Permission, RefCache
+from mcp_refcache import NEVER, AccessPolicy, CacheEntry, EncryptedBackend, Permission, RefCache
 from mcp_refcache._cli import main, store
 from mcp_refcache._cli.entries import Store
 from mcp_refcache._cli.servers import command_name
@@ -23,21 +24,28 @@ from mcp_refcache._cli.store_checks import store_findings
 
 HERE = Path(__file__).parent
 SECRET = "the-secret-of-alice"
+KEY = EncryptedBackend.generate_key()
 
 
-def needs(name: str, is_there: bool) -> None:
-    """Skip loudly where a part is missing; where everything must be there, fail."""
-    if not is_there:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{name} is not there")
+@pytest.fixture(scope="module")
+def redis() -> Iterator[RedisServer]:
+    need_redis()
+    with RedisServer() as redis:
+        yield redis
 
 
-@pytest.fixture(params=["json", "sqlite"])
+@pytest.fixture(params=["json", "sqlite", "sealed sqlite", "redis"])
 def url(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The URL of a store that does not exist yet."""
+    """The URL of a store that does not exist yet; that of a sealed one needs the key in `CACHE_KEY`."""
     if request.param == "json":
         monkeypatch.setenv("JSON_STORE", str(tmp_path / "store.json"))
         return "json_file_backend:from_environment"
-    needs("SQLiteBackend", hasattr(mcp_refcache, "SQLiteBackend"))
+    if request.param == "redis":
+        server: RedisServer = request.getfixturevalue("redis")
+        server.say("FLUSHALL")
+        return server.url
+    if request.param.startswith("sealed"):
+        monkeypatch.setenv("CACHE_KEY", KEY)
     return f"sqlite:///{tmp_path / 'store' / 'cache.db'}"
 
 
@@ -49,6 +57,8 @@ def cache(url: str) -> RefCache:
         if url.startswith("json")
         else RefCache("x", backend=url)._backend
     )
+    if "CACHE_KEY" in os.environ:
+        backend = EncryptedBackend(backend, key=KEY)
     RefCache("other", backend=backend).set("k", "short", ttl=NEVER)
     cache = RefCache("calc", backend=backend)
     cache.set("primes", list(range(500)), tool_name="primes")
@@ -63,7 +73,8 @@ def run(capsys: pytest.CaptureFixture[str], url: str) -> Callable[..., tuple[int
     """Runs a command on the store; gives exit code, output and errors."""
 
     def run(command: str, *arguments: str) -> tuple[int, str, str]:
-        code = main([command, *arguments, "--store", url])
+        key = ["--key-env", "CACHE_KEY"] if "CACHE_KEY" in os.environ else []
+        code = main([command, *key, *arguments, "--store", url])
         return code, *capsys.readouterr()
 
     return run
@@ -223,7 +234,6 @@ def test_clear_removes_single_references(cache: RefCache, run) -> None:
 def test_export_and_import_move_entries_with_their_policies(
     cache: RefCache, run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    needs("RefCache.export", hasattr(RefCache, "export"))
     file = tmp_path / "entries.jsonl"
     assert run("export", str(file))[0] == 2  # which of the two caches?
     code, out, _ = run("export", str(file), "--cache", "calc", "--json")
@@ -237,6 +247,41 @@ def test_export_and_import_move_entries_with_their_policies(
     entry = JsonFileBackend(tmp_path / "second.json").get(ref)
     assert entry is not None
     assert (entry.value, entry.policy) == ({"alice": SECRET}, policy)
+
+
+def test_what_was_exported_comes_back_into_the_store(cache: RefCache, run, tmp_path: Path) -> None:
+    file = tmp_path / "entries.jsonl"
+    ref = ref_of(cache, "salaries", "user:alice")
+    assert run("export", str(file), "--cache", "calc")[0] == 0
+    assert run("clear", "--cache", "calc", "--yes")[0] == 0
+    assert not cache.exists(ref)
+    assert run("import", str(file))[0] == 0
+    entry = cache._backend.get(ref)
+    assert entry is not None
+    assert entry.value == {"alice": SECRET}
+
+
+def test_what_is_encrypted_is_not_shown_without_the_key(
+    cache: RefCache, run, url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    if "CACHE_KEY" not in os.environ:
+        assert SECRET in run("show", ref_of(cache, "salaries", "user:alice"), "--values")[1]
+        return
+    monkeypatch.delenv("CACHE_KEY")
+    ref = ref_of(cache, "salaries", "user:alice")
+    code, out, err = run("show", ref, "--values")
+    assert (code, out) == (1, "")
+    assert "--key-env" in err
+    code, out, err = run("ls", "--values", "--json")
+    assert SECRET not in out + err
+    assert [each["readable"] for each in json.loads(out)["entries"]] == [False] * 4
+    assert json.loads(run("stats", "--json")[1])["not_readable"] == 4
+    assert run("doctor")[0] == 1
+    assert run("export", str(tmp_path / "out.jsonl"), "--cache", "calc")[0] == 1
+    monkeypatch.setenv("CACHE_KEY", EncryptedBackend.generate_key())  # another one
+    code, out, err = run("show", ref, "--values")
+    assert (code, out) == (1, "")
+    assert SECRET not in err
 
 
 def test_import_refuses_a_file_that_is_no_export(run, tmp_path: Path) -> None:
@@ -273,6 +318,20 @@ def test_doctor_sees_clocks_that_differ(cache: RefCache, run) -> None:
     clocks = next(finding for finding in report["findings"] if finding["subject"] == "clocks")
     assert clocks["state"] == "warning"
     assert "NTP" in clocks["text"]
+
+
+def test_doctor_asks_redis_for_its_time(redis: RedisServer, capsys, monkeypatch) -> None:
+    def clocks() -> dict[str, str]:
+        assert main(["doctor", "--json", "--store", redis.url]) == 0
+        findings = json.loads(capsys.readouterr().out)["findings"]
+        return next(each for each in findings if each["subject"] == "clocks")
+
+    redis.say("FLUSHALL")
+    assert clocks()["state"] == "ok"
+    now = time.time
+    monkeypatch.setattr("time.time", lambda: now() - 600)
+    assert clocks()["state"] == "warning"
+    assert "600 s" in clocks()["text"]
 
 
 class TestAnEntryThatCannotBeRead:

@@ -124,7 +124,7 @@ class TestCalls:
             return len(data)
 
         ref = cache.set("k", LARGE, policy=POLICY_EXECUTE_ONLY).ref_id
-        assert tool(ref)["value"] == 200
+        assert tool(ref)["preview"] is None
         assert "resolved" in kinds(events)
         assert SECRET not in repr(events)
 
@@ -150,6 +150,57 @@ class TestCalls:
 
 
 class TestListening:
+    async def test_calls_in_the_background_begin_and_end(self):
+        backend = MemoryTaskBackend(max_workers=1)
+        cache = RefCache(name="c", task_backend=backend)
+        gathered: list[CacheEvent] = []
+        go_on = threading.Event()
+        metrics = CacheMetrics(cache)
+        cache.events.subscribe(gathered.append, [kind for kind in EventKind if kind.value.startswith("task")])
+
+        @cache.cached(async_timeout=0.05)
+        def tool(what, progress_callback=None):
+            go_on.wait(5)
+            if what == "fail":
+                raise ValueError(SECRET)
+            return SECRET
+
+        @cache.cached(async_timeout=0.05)
+        async def hangs():
+            await asyncio.sleep(60)
+
+        @cache.cached(async_timeout=5)
+        def quick():
+            return 1
+
+        async def until(count):
+            for _ in range(500):
+                if len(gathered) == count:
+                    return
+                await asyncio.sleep(0.01)
+            raise AssertionError(kinds(gathered))
+
+        quick()  # in time: no call in the background
+        refs = [(await asyncio.to_thread(tool, what))["ref_id"] for what in ("fail", "succeed", "wait")]
+        refs.append((await hangs())["ref_id"])
+        await until(4)
+        assert cache.cancel_task(refs[2])  # it has no worker yet, and never runs
+        assert cache.cancel_task(refs[3])
+        await until(6)
+        go_on.set()
+        await until(8)
+        told = {(event.kind.value, event.ref_id, event.tool) for event in gathered}
+        names = ["tool", "tool", "tool", "hangs"]
+        ends = ["failed", "completed", "cancelled", "cancelled"]
+        started = {("task_started", ref, name) for ref, name in zip(refs, names, strict=True)}
+        ended = {(f"task_{end}", ref, name) for end, ref, name in zip(ends, refs, names, strict=True)}
+        assert told == started | ended
+        assert SECRET not in repr(gathered)
+        assert {event.operation for event in gathered} == {"task"}
+        assert metrics.snapshot()["tasks"] == 4
+        assert 'refcache_tasks_total{cache="c",tool="tool",outcome="failed"} 1' in metrics.prometheus()
+        backend.shutdown(wait=False)
+
     def test_nothing_stands_between_while_nobody_listens(self, cache):
         stream = cache.events
         assert not stream
@@ -261,6 +312,36 @@ class TestMetrics:
             if sample.name.endswith("_count")
         }
         assert counts == {"answer": 3.0, "set": 2.0, "get": 1.0, "delete": 1.0}
+
+    def test_what_made_room_or_expired_is_counted_when_it_goes(self, clock):
+        cache = RefCache(name="c", max_size=10)
+        cache.set("before", 1, ttl=1)
+        metrics = CacheMetrics(cache, RefCache(name="other", backend=cache._backend))
+        for number in range(15):
+            cache.set(str(number), number)
+        clock.now += 5
+        assert not cache.exists("0")
+        told = metrics.snapshot()
+        assert (told["evictions"], told["expirations"]) == (6, 0)
+        cache.set("brief", 1, ttl=1)
+        clock.now += 5
+        cache._backend.keys()
+        told = metrics.snapshot()
+        assert (told["evictions"], told["expirations"]) == (7, 1)
+        metrics.close()
+        cache.set("more", 1), cache.set("and more", 1)
+        assert metrics.snapshot()["evictions"] == 7
+        assert 'refcache_evictions_total{cache="c"} 7' in metrics.prometheus()
+
+    def test_of_a_store_that_does_not_count_those_that_are_missed_are(self, clock, tmp_path):
+        cache = RefCache(name="c", backend=f"sqlite:///{tmp_path}/c.db")
+        metrics = CacheMetrics(cache)
+        ref = cache.set("brief", 1, ttl=1).ref_id
+        clock.now += 5
+        assert metrics.snapshot()["expirations"] == 0
+        with pytest.raises(KeyError):
+            cache.get(ref)
+        assert metrics.snapshot()["expirations"] == 1
 
     def test_labels_are_escaped_and_nothing_is_divided_by_nothing(self, cache):
         metrics = CacheMetrics(cache)

@@ -1,5 +1,6 @@
 """FastMCP's background tasks with cached tools: they work, and nothing crosses between callers."""
 
+import asyncio
 import importlib
 
 import pytest
@@ -74,6 +75,52 @@ async def test_a_task_is_its_users(cache):
         assert (await answer(alice, "get_cached_result", ref_id=hers["ref_id"]))["preview"]
         assert (await answer(bob, "mine", n=500))["namespace"] == "user:bob"
         assert "ref_not_found" in await answer(bob, "get_cached_result", ref_id=hers["ref_id"])
+
+
+async def test_a_task_tells_its_progress(cache):
+    mcp = make_server(cache)
+    told = []
+
+    @mcp.tool(task=True)
+    @cache.cached()
+    async def slow(ctx: fastmcp.Context, n: int) -> list[int]:
+        for number in range(n):
+            await ctx.report_progress(number + 1, n, f"step {number + 1}")
+        return list(range(n))
+
+    async def listen(progress, total, message):
+        told.append((progress, total, message))
+
+    async with connect(mcp) as client:
+        result = await client.call_tool("slow", {"n": 3}, progress_handler=listen)
+    assert result.structured_content["value"] == [0, 1, 2]
+    # a task that is polled may be done before it is asked how far it is: what comes, comes in order
+    assert told == sorted(told)
+
+
+async def test_a_task_that_is_cancelled_stores_nothing_and_may_run_again(cache):
+    mcp = make_server(cache)
+    started, stopped = [], []
+
+    @mcp.tool(task=True)
+    @cache.cached()
+    async def slow(n: int) -> int:
+        started.append(n)
+        try:
+            await asyncio.sleep(0.2 if len(started) > 1 else 30)
+        except asyncio.CancelledError:
+            stopped.append(n)
+            raise
+        return n
+
+    async with connect(mcp) as client:
+        call = asyncio.ensure_future(client.call_tool("slow", {"n": 7}))
+        while not started:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        call.cancel()
+        await asyncio.gather(call, return_exceptions=True)
+        assert not cache._backend.keys()
+        assert (await answer(client, "slow", n=7))["value"] == 7
 
 
 async def test_results_of_plain_tasks_pass(cache):

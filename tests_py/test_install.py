@@ -244,3 +244,32 @@ async def test_admin_tools_come_with_a_check(cache):
         for is_admin in (True, False):
             answer = await said(client, "admin_list_references")
             assert (isinstance(answer, dict) and "references" in answer) is is_admin
+
+
+async def test_after_a_restart_no_other_tool_is_named(clock):
+    backend = RefCache("c")._backend
+
+    def start():
+        cache = RefCache("c", backend=backend)
+        mcp = fastmcp.FastMCP("s")
+        cache.install(mcp)
+
+        @mcp.tool
+        @cache.cached(ttl=60)
+        def mine(n: int) -> list[int]:
+            return list(range(n))
+
+        @mcp.tool
+        @cache.cached(ttl=60)
+        def other(n: int) -> list[int]:
+            return list(range(n))
+
+        return mcp
+
+    async with fastmcp.Client(start()) as client:
+        ref = (await client.call_tool("mine", {"n": 9000})).structured_content["ref_id"]
+    clock.now += 100
+    async with fastmcp.Client(start()) as client:
+        await client.call_tool("other", {"n": 1})
+        gone = await client.call_tool("get_cached_result", {"ref_id": ref}, raise_on_error=False)
+    assert "Call the tool that made it again" in gone.content[0].text

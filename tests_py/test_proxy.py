@@ -13,9 +13,12 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -392,6 +395,56 @@ async def test_a_question_of_the_server_reaches_the_client(connect: Connect, eve
     ):
         asked = await call(proxied, "trigger-elicitation-request")
         assert wire(asked) == wire(await call(direct, "trigger-elicitation-request"))
+
+
+async def test_sampling_roots_and_logs_pass(connect: Connect, everything: list[str]) -> None:
+    told: list[str] = []
+
+    async def sample(messages: Any, parameters: Any, context: Any) -> str:
+        return f"sampled: {messages[0].content.text}"
+
+    async def log(message: Any) -> None:
+        told.append(str(message.data))
+
+    # in the later era of the protocol a server does not ask for these on its own
+    options = {"mode": "legacy", "roots": ["file:///mine"], "sampling_handler": sample, "log_handler": log}
+    async with connect(proxy("--", *everything), **options) as client:
+        sampled = await call(client, "trigger-sampling-request", prompt="a poem", maxTokens=10)
+        assert "sampled:" in sampled.content[0].text
+        assert "a poem" in sampled.content[0].text
+        assert "file:///mine" in (await call(client, "get-roots-list")).content[0].text
+        await call(client, "toggle-simulated-logging")
+        end = time.monotonic() + 12
+        while not any("evel" in text for text in told):  # the first comes at once, if its level is wanted
+            assert time.monotonic() < end, told
+            await asyncio.sleep(0.1)
+
+
+async def test_a_page_that_was_fetched_comes_by_reference(connect: Connect, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    site.mkdir()
+    rows = "".join(f"<p>{line}</p>" for line in LINES[:300])
+    (site / "index.html").write_text(f"<html><body><article>{rows}</article></body></html>")
+    web = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(site)))
+    threading.Thread(target=web.serve_forever, daemon=True).start()
+    command = proxy(
+        "--max-tokens", "200", "--", server("mcp-server-fetch"), "--ignore-robots-txt", "--allow-private-ips"
+    )
+    try:
+        async with connect(command) as client:
+            url = f"http://127.0.0.1:{web.server_address[1]}/index.html"
+            fetched = answer(await call(client, "fetch", url=url, max_length=100_000))
+            assert not fetched["is_complete"]
+            whole = answer(await call(client, "get_cached_result", ref_id=fetched["ref_id"], full=True))
+            assert all(line in whole["value"] for line in LINES[:300])
+    finally:
+        web.shutdown()
+        web.server_close()
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        pass
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for the process in /proc")

@@ -2,10 +2,12 @@
 
 import subprocess
 import sys
+import time
 
 import pytest
 
-from mcp_refcache import POLICY_USER_ONLY, PermissionDenied
+from mcp_refcache import POLICY_USER_ONLY, PermissionDenied, RefCache
+from mcp_refcache.backends import MemoryTaskBackend
 from mcp_refcache.telemetry import instrument
 
 sdk_trace = pytest.importorskip("opentelemetry.sdk.trace", reason="needs opentelemetry-sdk")
@@ -43,7 +45,7 @@ class World:
         assert scope.scope.name == "mcp_refcache"
         return {
             metric.name: sum(
-                getattr(point, "value", None) or point.count for point in metric.data.data_points
+                point.count if hasattr(point, "count") else point.value for point in metric.data.data_points
             )
             for metric in scope.metrics
         }
@@ -100,6 +102,40 @@ def test_metrics(cache, world):
     assert numbers["refcache.kept_out"] == 3 * (answers[0]["original_size"] - answers[0]["preview_size"])
     assert numbers["refcache.stored"] == answers[0]["original_size"]
     assert numbers["refcache.operation.duration"] == 4
+    assert numbers["refcache.executions_saved"] == 2
+    assert (numbers["refcache.evictions"], numbers["refcache.expirations"]) == (0, 0)
+
+
+def test_what_makes_room_is_counted_when_it_goes():
+    cache = RefCache("c", max_size=2)
+    world = World(cache)
+    for number in range(5):
+        cache.set(str(number), number)
+    assert world.numbers()["refcache.evictions"] == 3
+
+
+def test_a_call_in_the_background_is_a_span_of_its_own_and_counted():
+    cache = RefCache("c", task_backend=MemoryTaskBackend())
+    world = World(cache)
+
+    @cache.cached(async_timeout=0.05)
+    def tool(progress_callback=None):
+        time.sleep(0.2)
+        raise ValueError(SECRET)
+
+    with world.tracer.start_as_current_span("tools/call"):
+        ref = tool()["ref_id"]
+    end = time.monotonic() + 5
+    while "refcache.task" not in [span.name for span in world.spans]:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    outer, task = world.spans[-2:]
+    assert "refcache.task_started" in [event.name for event in outer.events]
+    assert task.attributes["refcache.ref_id"] == ref
+    assert task.status.status_code.name == "ERROR"
+    assert task.end_time - task.start_time > 100_000_000
+    assert SECRET not in task.to_json()
+    assert world.numbers()["refcache.tasks"] == 2
 
 
 def test_no_value_and_no_key_in_anything(cache, world):

@@ -1,8 +1,4 @@
 //! Text from outside is refused, or becomes a document that keeps its text and can be read.
-//!
-//! ```text
-//! cargo +nightly fuzz run document
-//! ```
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

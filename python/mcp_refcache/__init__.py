@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         RedisBackend,
         SQLiteBackend,
     )
+    from mcp_refcache.audit import AuditRecord
     from mcp_refcache.cache import NEVER, RefCache
     from mcp_refcache.context import (
         CharacterFallback,
@@ -51,12 +52,14 @@ if TYPE_CHECKING:
     )
     from mcp_refcache.egress import EgressGuard
     from mcp_refcache.exceptions import (
+        AuditError,
         BackendBusyError,
         BackendConnectionError,
         BackendError,
         BackendIOError,
         BackendTimeoutError,
         CodecError,
+        RateLimitExceeded,
         RefCacheError,
         WithheldError,
     )
@@ -106,6 +109,8 @@ __all__ = [
     "ActorLike",
     "ActorType",
     "AsyncTaskResponse",
+    "AuditError",
+    "AuditRecord",
     "BackendBusyError",
     "BackendConnectionError",
     "BackendError",
@@ -147,6 +152,7 @@ __all__ = [
     "PreviewGenerator",
     "PreviewResult",
     "PreviewStrategy",
+    "RateLimitExceeded",
     "RedisBackend",
     "Ref",
     "RefCache",
@@ -195,6 +201,7 @@ _NAMES = {
     ".backends": (
         "CacheBackend CacheEntry EncryptedBackend KeyValueBackend MemoryBackend RedisBackend SQLiteBackend"
     ),
+    ".audit": "AuditRecord",
     ".cache": "NEVER RefCache",
     ".context": (
         "CharacterFallback CharacterMeasurer HuggingFaceAdapter SizeMeasurer TiktokenAdapter "
@@ -206,8 +213,8 @@ _NAMES = {
     ),
     ".egress": "EgressGuard",
     ".exceptions": (
-        "BackendBusyError BackendConnectionError BackendError BackendIOError BackendTimeoutError CodecError "
-        "RefCacheError WithheldError"
+        "AuditError BackendBusyError BackendConnectionError BackendError BackendIOError BackendTimeoutError CodecError "
+        "RateLimitExceeded RefCacheError WithheldError"
     ),
     ".models": (
         "AsyncTaskResponse CacheReference CacheResponse PaginatedResponse PreviewConfig "

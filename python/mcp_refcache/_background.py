@@ -8,13 +8,14 @@ import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import wait
 from contextlib import suppress
-from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from mcp_refcache._elsewhere import as_here
 from mcp_refcache._execution import Execution
 from mcp_refcache._expected import expected_schema
 from mcp_refcache._tasks import Tasks
+from mcp_refcache._withheld import withheld_error
 from mcp_refcache.models import (
     AsyncResponseFormat,
     AsyncTaskResponse,
@@ -24,6 +25,7 @@ from mcp_refcache.models import (
 )
 
 if TYPE_CHECKING:
+    from mcp_refcache._core import Found
     from mcp_refcache._plan import Plan, Request
 
 #: The parameter that a tool gets its progress function by; clients do not see it.
@@ -167,8 +169,7 @@ class Background:
         self._tasks.finish(execution, error, request.landed)
 
     def _submit(self, execution: Execution, work: Callable[..., Any]) -> None:
-        run = partial(copy_context().run, work)
-        self._tasks.backend.submit(execution.ref_id, run, (), {CALLBACK: None})
+        self._tasks.backend.submit(execution.ref_id, as_here(work), (), {CALLBACK: None})
 
     # -- waiting no longer ----------------------------------------------------------------------
 
@@ -208,13 +209,14 @@ class Background:
         try:
             landed = execution.outcome.result()
         except Exception as error:
-            failure = self._plan.failure(request, error, execution.collector)
-            if failure is error:
+            if not self._plan.hides(request, execution.collector):
                 raise
+            withheld = [withheld_error(self._plan.name, error)]
         else:
-            failure = None
-        if failure is not None:
-            raise failure
+            return self._shared(execution, request, landed, leads)
+        raise withheld.pop()
+
+    def _shared(self, execution: Execution, request: "Request", landed: "Found | None", leads: bool) -> Any:
         if leads:
             return execution.answer
         return None if landed is None else self._plan.answer(request, landed)

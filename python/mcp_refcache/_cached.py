@@ -13,8 +13,10 @@ from mcp_refcache._flight import Flight
 from mcp_refcache._options import Options
 from mcp_refcache._plan import Plan, Request
 from mcp_refcache._results import amaterialise, materialise, promises_protocol_result
+from mcp_refcache._made import running_as
 from mcp_refcache._signatures import plain_function
 from mcp_refcache._turns import Turn
+from mcp_refcache._withheld import withheld_error
 from mcp_refcache.models import SizeMode
 
 if TYPE_CHECKING:
@@ -49,6 +51,8 @@ def decorate(cache: "RefCache", options: Options) -> Callable[[Any], Any]:
         _check(function)
         plan = Plan(cache, options, function)
         wrapper = _async_wrapper(plan, function) if _is_async(function) else _sync_wrapper(plan, function)
+        if cache._is_audited:
+            wrapper = _named(plan.name, wrapper)
         return _dress(wrapper, function, plan)
 
     return decorator
@@ -61,24 +65,24 @@ def _sync_wrapper(plan: Plan, function: Callable[..., Any]) -> Callable[..., Any
                 result = materialise(function(*request.args, **request.kwargs))
                 result = plan.opened(request, result)
         except Exception as error:
-            failure = plan.failure(request, error)
-            if failure is error:
+            if not plan.hides(request):
                 raise
+            withheld = [withheld_error(plan.name, error)]
         else:
             found = plan.store(request, result)
             if flight is not None:
                 flight.landed = found
             return plan.produced(request, result, found)
-        raise failure  # here nothing of the error is attached to it
+        raise withheld.pop()  # out here nothing of the error is attached to it, and no frame keeps it
 
     def join(request: Request, flight: Flight) -> "Outcome":
         try:
             return flight.wait()
         except Exception as error:
-            failure = plan.failure(request, error, flight.collector)
-            if failure is error:
+            if not plan.hides(request, flight.collector):
                 raise
-        raise failure
+            withheld = [withheld_error(plan.name, error)]
+        raise withheld.pop()
 
     def call(*args: Any, **kwargs: Any) -> Any:
         request = plan.prepare(args, kwargs, read_caller(plan.cache, wants_values=plan.wants_values))
@@ -114,24 +118,24 @@ def _async_wrapper(plan: Plan, function: Callable[..., Any]) -> Callable[..., Aw
                 result = await amaterialise(await result if inspect.isawaitable(result) else result)
                 result = plan.opened(request, result)
         except Exception as error:
-            failure = plan.failure(request, error)
-            if failure is error:
+            if not plan.hides(request):
                 raise
+            withheld = [withheld_error(plan.name, error)]
         else:
             found = await plan.astore(request, result)
             if flight is not None:
                 flight.landed = found
             return await plan.aproduced(request, result, found)
-        raise failure  # here nothing of the error is attached to it
+        raise withheld.pop()  # out here nothing of the error is attached to it, and no frame keeps it
 
     async def join(request: Request, flight: Flight) -> "Outcome":
         try:
             return await flight.await_outcome()
         except Exception as error:
-            failure = plan.failure(request, error, flight.collector)
-            if failure is error:
+            if not plan.hides(request, flight.collector):
                 raise
-        raise failure
+            withheld = [withheld_error(plan.name, error)]
+        raise withheld.pop()
 
     async def call(*args: Any, **kwargs: Any) -> Any:
         request = await plan.aprepare(args, kwargs, await aread_caller(plan.cache))
@@ -156,6 +160,23 @@ def _async_wrapper(plan: Plan, function: Callable[..., Any]) -> Callable[..., Aw
             if found is not None:
                 return await plan.aanswer(request, found)
         return await run(request)
+
+    return call
+
+
+def _named(name: str, wrapper: Callable[..., Any]) -> Callable[..., Any]:
+    """The same, for an audit log: what happens meanwhile happens through this function."""
+    if inspect.iscoroutinefunction(wrapper):
+
+        async def acall(*args: Any, **kwargs: Any) -> Any:
+            with running_as(name):
+                return await wrapper(*args, **kwargs)
+
+        return acall
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        with running_as(name):
+            return wrapper(*args, **kwargs)
 
     return call
 

@@ -206,6 +206,11 @@ def _context() -> Any | None:
     return _compat.background_context() if context is None else context
 
 
+def in_request() -> bool:
+    """Tell whether somebody calls, through a context or a known identity; else it is the server itself."""
+    return used_identity() is not None or _context() is not None
+
+
 def lacking_names(names: frozenset[str], values: Mapping[str, str]) -> list[str]:
     """Return those names that the values have nothing for, in order."""
     return sorted(name for name in names if known_value(values, name) is None)

@@ -2,7 +2,7 @@
 Native core of the Python package `mcp_refcache`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import Any, Final, final
 
@@ -276,6 +276,11 @@ class Found:
         Where it lives.
         """
     @property
+    def policy(self, /) -> Any:
+        """
+        Who may do what with it.
+        """
+    @property
     def ref_id(self, /) -> str:
         """
         Its reference.
@@ -311,6 +316,10 @@ class Found:
         """
         Characters of the JSON text.
         """
+    def under(self, /, policy: Any) -> Found:
+        """
+        The same entry as if it had another policy.
+        """
 
 @final
 class KeyValueStore(Store):
@@ -337,6 +346,10 @@ class MemoryStore(Store):
     def peek(self, /, key: str) -> Any:
         """
         The entry with this key, also if it is expired and not yet removed.
+        """
+    def removed(self, /) -> tuple[int, int]:
+        """
+        How many entries have been evicted, and how many removed as expired, until now.
         """
     def set_max_bytes(self, /, max_bytes: Any | None) -> None:
         """
@@ -544,6 +557,16 @@ def effective_permissions(policy: Any, actor: Any, namespace: str, resolver: Any
     Everything that the actor may do.
     """
 
+def escape_template_value(value: str) -> str:
+    """
+    The id as templates write it.
+    """
+
+def expand_template(template: str, values: Mapping, texts: Mapping) -> str:
+    """
+    The template with its placeholders filled: with values, escaped, or else with the text for their names.
+    """
+
 def fingerprint(value: Any, *, frozen: bool = False) -> tuple[str, bool]:
     """
     Digest of a value: 32 hex digits, and whether an identity is part of it.
@@ -644,6 +667,8 @@ __all__ = [
     "count_characters",
     "count_tokens",
     "effective_permissions",
+    "escape_template_value",
+    "expand_template",
     "fingerprint",
     "from_stored",
     "generate",

@@ -2,16 +2,21 @@
 
 import copy
 import dataclasses
+import json
 import typing
-from collections.abc import Callable
-from typing import Any, ClassVar, Final, Generic, NamedTuple, TypeVar, cast
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NamedTuple, TypeVar, cast
 
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, SchemaSerializer, core_schema
 
 from mcp_refcache._provenance import current, note_opened
+from mcp_refcache.permissions import Permission
 
-__all__ = ["Declassified", "Opened", "open_parts"]
+if TYPE_CHECKING:
+    from mcp_refcache.permissions import AccessPolicy
+
+__all__ = ["Declassified", "Opened", "open_parts", "opening"]
 
 T = TypeVar("T")
 
@@ -25,8 +30,9 @@ _strays: list[bool] = []
 class Declassified(Generic[T]):
     """A value that its author opens, although it was made of values that the caller may use and not read.
 
-    Returned by a tool it opens the whole result; inside the dicts, lists, tuples and dataclasses of a result,
-    that part. The stored value has the content in its place, and so has the answer of a tool without a cache.
+    Returned by a tool it opens the whole result; inside the dicts, lists and tuples of a result, that part: agents
+    see it among `[masked]` ones. The stored value has the content in its place, and so has the answer of a tool
+    without a cache.
 
     Args:
         value: What is opened.
@@ -78,12 +84,12 @@ class Opened(NamedTuple):
     Attributes:
         result: The result.
         is_whole: Whether all of it is open.
-        paths: Where the open parts are, each as the names and numbers on the way to it.
+        paths: Where the open parts are, each as the keys and places on the way to it.
     """
 
     result: Any
     is_whole: bool
-    paths: list[tuple[str | int, ...]]
+    paths: list[tuple[Any, ...]]
 
 
 def open_parts(result: Any, *, opened: bool) -> Opened:
@@ -101,20 +107,56 @@ def open_parts(result: Any, *, opened: bool) -> Opened:
     return Opened(walk.visit(result, ()), False, walk.paths)
 
 
+def opening(policy: "AccessPolicy", own: "AccessPolicy", paths: Sequence[tuple[Any, ...]]) -> "AccessPolicy":
+    """Return a policy under which agents see the open parts of a result, and nothing else.
+
+    Args:
+        policy: What the result inherited.
+        own: What the author gave it: agents see open parts only where this lets them see the result.
+        paths: Where the open parts are.
+    """
+    inherits_nothing = policy is own or policy.agent_can(Permission.READ)
+    if not paths or inherits_nothing or not own.agent_can(Permission.READ) or _is_nobodys(policy):
+        return policy
+    changes: dict[str, Any] = {
+        "masked_paths": frozenset({"$", *(f"!{''.join(map(_step, path))}" for path in paths)}),
+        "agent_permissions": policy.agent_permissions | Permission.READ,
+    }
+    if policy.owner is not None and Permission.READ not in policy.owner_permissions:
+        # models that act for the owner are not to see less than others
+        changes |= {"owner": None, "user_permissions": policy.user_permissions & policy.owner_permissions}
+    return policy.model_copy(update=changes)
+
+
+def _is_nobodys(policy: "AccessPolicy") -> bool:
+    return not (policy.user_permissions or policy.agent_permissions or policy.owner or policy.allowed_actors)
+
+
+def _step(step: Any) -> str:
+    if isinstance(step, _Place):
+        return f"[{step.number}]"
+    key = next(iter(json.loads(json.dumps({step: None}))))
+    return f"[{json.dumps(key)}]"
+
+
+class _Place(NamedTuple):
+    """The place of an item in a list; a number by itself is a key."""
+
+    number: int
+
+
 class _Walk:
     def __init__(self) -> None:
-        self.paths: list[tuple[str | int, ...]] = []
+        self.paths: list[tuple[Any, ...]] = []
         self._done: dict[int, tuple[Any, Any]] = {}
 
-    def visit(self, value: Any, path: tuple[str | int, ...]) -> Any:
-        if isinstance(value, Declassified):
+    def visit(self, value: Any, path: tuple[Any, ...]) -> Any:
+        kind: type[Any] = type(value)  # pyright: ignore[reportUnknownVariableType]
+        if issubclass(kind, Declassified):
             self.paths.append(path)
             return _unwrapped(value)
-        if len(path) == _DEEPEST:
-            return value
-        kind: type[Any] = type(value)
         is_record = dataclasses.is_dataclass(kind)
-        if not (is_record or isinstance(value, (dict, list, tuple))):
+        if len(path) == _DEEPEST or not (is_record or issubclass(kind, (dict, list, tuple))):
             return value
         if id(value) in self._done:  # it stands in two places, or in itself
             return self._done[id(value)][1]
@@ -123,22 +165,22 @@ class _Walk:
         self._done[id(value)] = (value, rebuilt)
         return rebuilt
 
-    def _container(self, value: Any, path: tuple[str | int, ...]) -> Any:
+    def _container(self, value: Any, path: tuple[Any, ...]) -> Any:
         if isinstance(value, dict):
             items = cast("dict[Any, Any]", value)
             changed = {
                 key: new for key, old in items.items() if (new := self.visit(old, (*path, key))) is not old
             }
-            return {**items, **changed} if changed else value
+            return {**items, **changed} if changed else items
         items = cast("list[Any]", value)
-        visited = [self.visit(item, (*path, place)) for place, item in enumerate(items)]
+        visited = [self.visit(item, (*path, _Place(place))) for place, item in enumerate(items)]
         if all(new is old for new, old in zip(visited, items, strict=True)):
             return value
         if isinstance(value, list):
             return visited
         return type(value)(*visited) if hasattr(value, "_fields") else tuple(visited)
 
-    def _record(self, value: Any, path: tuple[str | int, ...]) -> Any:
+    def _record(self, value: Any, path: tuple[Any, ...]) -> Any:
         rebuilt = None
         for field in dataclasses.fields(value):
             old = getattr(value, field.name, None)

@@ -19,21 +19,36 @@ class Execution:
     Attributes:
         ref_id: The reference under which its result will be found.
         key: What is called, with what.
+        tool: The name of the tool.
+        namespace: Where its result goes.
         info: Where it stands.
         outcome: The stored result, None if there is none to share; or what the tool raised.
         answer: What the caller that started it gets.
         waiting: How many callers wait.
         is_detached: Whether a caller has left with the reference.
+        is_told: Whether its end was told as an event.
         stop: Stops it.
         report_to_backend: The progress function of the task backend.
         notify: Tells the client of the caller that started it.
         collector: What the tool uses; None until it runs.
     """
 
-    def __init__(self, ref_id: str, key: Hashable, starter: "Actor", max_retries: int, backend: Any) -> None:
+    def __init__(
+        self,
+        ref_id: str,
+        key: Hashable,
+        starter: "Actor",
+        max_retries: int,
+        backend: Any,
+        *,
+        tool: str,
+        namespace: str,
+    ) -> None:
         self.ref_id = ref_id
         self.key = key
         self.starter = starter
+        self.tool = tool
+        self.namespace = namespace
         self.info = TaskInfo(
             ref_id=ref_id,
             status=TaskStatus.PROCESSING,
@@ -47,6 +62,7 @@ class Execution:
         self._is_cancelled = False
         self.waiting = 0
         self.is_detached = False
+        self.is_told = False
         self.stop: Callable[[], object] = lambda: None
         self.report_to_backend: Callable[..., bool] | None = None
         self.notify: Callable[[TaskProgress], object] | None = None

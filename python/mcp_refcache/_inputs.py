@@ -74,10 +74,11 @@ class Inputs:
             with collecting(collector):
                 return self._resolve(args, kwargs, caller)
         except Exception as error:
-            told = self._told(error, caller, collector)
-            if told is error:
+            told = [self._told(error, caller, collector)]
+            if told[0] is error:
+                told.clear()  # else this frame keeps the error, and with it itself
                 raise
-        raise told
+        raise told.pop()
 
     def _told(self, error: Exception, caller: "Caller", collector: Collector) -> Exception:
         """What the caller is told of a failure."""

@@ -32,6 +32,24 @@ Holder = tuple[str, str]
 #: The tool that the client called, by the name that it knows.
 _called: ContextVar[str | None] = ContextVar("mcp_refcache_called", default=None)
 
+#: The decorated function that runs, for servers that do not say which tool was called.
+_running: ContextVar[str | None] = ContextVar("mcp_refcache_running", default=None)
+
+
+def running_tool() -> str | None:
+    """Return the tool that the client called, else the decorated function that runs."""
+    return _called.get() or _running.get()
+
+
+@contextmanager
+def running_as(name: str) -> Generator[None, None, None]:
+    """Say which decorated function runs; of nested ones it is the outer one."""
+    before = _running.set(_running.get() or name)
+    try:
+        yield
+    finally:
+        _running.reset(before)
+
 
 @contextmanager
 def called_as(name: str) -> Generator[None, None, None]:
@@ -69,6 +87,11 @@ class Ledger:
         self._lock = threading.Lock()
         self._made: OrderedDict[str, Made] = OrderedDict()
         self._tools: set[str] = set()
+        self._makers: set[str | None] = set()
+
+    def expect(self, tool: str | None) -> None:
+        """Note that a tool may make results; None = any tool of a server."""
+        self._makers.add(tool)
 
     def note(self, ref_id: str, tool: str, namespace: str, policy: "AccessPolicy", actor: Any) -> None:
         """Remember that a tool, if no other name is known, answered this actor with a reference."""
@@ -94,8 +117,9 @@ class Ledger:
         made = self._made.get(ref_id)
         if made is not None and _may_know(cache, made, actor):
             return made.tool
-        # where there is but one, its name gives nothing away
-        return next(iter(self._tools)) if len(self._tools) == 1 else "the tool that made it"
+        # where there can be but one, its name gives nothing away
+        is_sole = len(self._tools) == 1 and len(self._makers) <= 1 and None not in self._makers
+        return next(iter(self._tools)) if is_sole else "the tool that made it"
 
 
 def holder_of(actor: "Actor") -> Holder | None:

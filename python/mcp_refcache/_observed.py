@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from mcp_refcache import _core
 from mcp_refcache.access.checker import PermissionDenied
 from mcp_refcache.events import EventKind
+from mcp_refcache.exceptions import RateLimitExceeded
 from mcp_refcache.models import SizeMode
 
 if TYPE_CHECKING:
@@ -101,6 +102,8 @@ class _Call:
     def failed(self, error: BaseException) -> None:
         if isinstance(error, PermissionDenied):
             self.tell(EventKind.DENIED, ref_id=self.asked, namespace=error.namespace, reason=error.reason)
+        elif isinstance(error, RateLimitExceeded):
+            self.tell(EventKind.DENIED, ref_id=self.asked, reason="rate_limited")
         elif isinstance(error, KeyError):
             self.missing()
 
@@ -155,6 +158,10 @@ def _resolved(call: _Call, result: Any) -> None:
     call.tell(EventKind.RESOLVED, ref_id=call.asked)
 
 
+def _counted(call: _Call, result: Any) -> None:
+    """Nothing: only a refusal is told."""
+
+
 def _deleted(call: _Call, was_there: bool) -> None:
     if was_there:
         call.observed.ends.forget(call.asked)
@@ -173,6 +180,7 @@ _TELL: Final[dict[str, Callable[[_Call, Any], None]]] = {
     "delete": _deleted,
     "clear": _cleared,
     "answer": _answered,
+    "count": _counted,
 }
 
 

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from mcp_refcache import _core
 from mcp_refcache._accept_refs import widen
 from mcp_refcache._background import CALLBACK, Background, unheard
 from mcp_refcache._caller import lacking_names
-from mcp_refcache._declassified import open_parts
+from mcp_refcache._declassified import open_parts, opening
 from mcp_refcache._flight import Flight, flights_of
 from mcp_refcache._identity import Identity
 from mcp_refcache._inputs import Inputs, looks_like_one
@@ -21,10 +21,10 @@ from mcp_refcache._missing import Receiver, closed_policy, refusal
 from mcp_refcache._provenance import Collector, call_collector, collecting, current, note, note_opened
 from mcp_refcache._results import answer_without_store, as_sent, is_protocol_result, is_unfinished
 from mcp_refcache._signatures import hints_of, injected_names, name_of, owner_name, signature_of
-from mcp_refcache._withheld import withheld_error, withheld_result
+from mcp_refcache._withheld import withheld_result
 from mcp_refcache.context_integration import build_context_scoped_policy, expand_template
 from mcp_refcache.events import EventKind
-from mcp_refcache.exceptions import BackendError
+from mcp_refcache.exceptions import AuditError, BackendError
 from mcp_refcache.models import AsyncResponseFormat, PreviewStrategy
 from mcp_refcache.permissions import Permission
 
@@ -55,6 +55,7 @@ class Request:
         own: What the author says of who may do what with it; None = as the cache says.
         policy: The same with what it inherits from the values that the call uses.
         shown: The policy by which the answer is decided; None = that of the result.
+        open_paths: Where the parts of the result are that the author declassified.
         collector: What the call uses; None as long as nobody collects and no reference came.
         asker: Who calls.
         lacks: The id that the caller would need to find the result again; None if it has all.
@@ -68,7 +69,7 @@ class Request:
 
     __slots__ = (
         "args", "asker", "caller", "collector", "execution", "fence", "format", "is_open", "is_stored", "key", "kwargs",
-        "lacks", "landed", "namespace", "own", "policy", "shown",
+        "lacks", "landed", "namespace", "open_paths", "own", "policy", "shown",
     )  # fmt: skip
 
     def __init__(
@@ -85,6 +86,7 @@ class Request:
         self.namespace = namespace
         self.own = self.policy = policy
         self.shown: AccessPolicy | None = None
+        self.open_paths: Sequence[tuple[Any, ...]] = ()
         self.collector: Collector | None = None
         self.asker: Actor = caller.actor
         self.is_open = False
@@ -114,6 +116,7 @@ class Plan:
         self.cache = cache
         self.options = options
         self.name = name_of(function)
+        cache._made.expect(self.name)
         self.signature = signature_of(function)
         self.hints = hints_of(function, self.signature)
         injected = injected_names(self.signature, self.hints)
@@ -302,21 +305,21 @@ class Plan:
 
         Raises:
             PermissionDenied: If the caller may neither see nor use it.
+            RateLimitExceeded: If the caller comes too often.
         """
         shown = self._shown(request, found)
-        answer = self.cache._core.answer(shown, actor=request.caller.actor, producer=self._is_own)
+        answer = self.cache._core.answer(shown, actor=request.caller.actor, **self._found_by(request))
         return self._hit(request, found, answer)
 
     async def aanswer(self, request: Request, found: "Found") -> dict[str, Any]:
         """Return what `answer` returns, without blocking the event loop."""
-        shown = self._shown(request, found)
-        answer = self.cache._core.answer(shown, actor=request.caller.actor, producer=self._is_own, wait=False)
+        shown, how = self._shown(request, found), self._found_by(request)
+        answer = self.cache._core.answer(shown, actor=request.caller.actor, **how, wait=False)
         return self._hit(request, found, await answer)
 
-    @property
-    def _is_own(self) -> bool:
+    def _found_by(self, request: Request) -> dict[str, bool]:
         # what the context scoped was found with this caller's own ids: it is the caller's as if just made
-        return self.options.is_scoped
+        return {"producer": self.options.is_scoped, "counted": request.caller.in_context}
 
     def _hit(self, request: Request, found: "Found", answer: dict[str, Any]) -> dict[str, Any]:
         self._note(request, found)
@@ -347,27 +350,23 @@ class Plan:
             flight.collector = request.collector
         return collecting(request.collector)
 
-    def failure(self, request: Request, error: Exception, leader: Collector | None = None) -> Exception:
-        """Return what the caller is told of an error: itself, or only its type if it may tell of hidden values.
+    def hides(self, request: Request, leader: Collector | None = None) -> bool:
+        """Tell whether texts of a call may tell of values that its caller may not see.
 
         Args:
             request: The call.
-            error: What the function raised.
-            leader: What it used, if it ran for another caller.
+            leader: What the function used, if it ran for another caller.
         """
-        if self._hides(request) or (leader is not None and leader.hides_from(request.asker)):
-            return withheld_error(self.name, error)
-        return error
-
-    def _hides(self, request: Request) -> bool:
-        return request.collector is not None and request.collector.hides_from(request.asker)
+        own = request.collector
+        return any(each is not None and each.hides_from(request.asker) for each in (own, leader))
 
     def opened(self, request: Request, result: Any) -> Any:
         """Return a result with its declassified parts in their places, and note that they are open."""
         collector = request.collector
         opened = open_parts(result, opened=collector is not None and bool(collector.opened))
         request.is_open = request.is_open or opened.is_whole
-        if request.is_open and self._hides(request):
+        request.open_paths = opened.paths
+        if request.is_open and self.hides(request):
             note_opened(opened.result)
         return opened.result
 
@@ -378,10 +377,10 @@ class Plan:
             request.policy = request.own
             return
         own = request.own or self.cache._policy_of(request.namespace)
-        policy = collector.inherited(own)
+        policy = opening(collector.inherited(own), own, request.open_paths)
         request.policy = request.own if policy is own else policy
         if collector.outer is not None:
-            shown = collector.inherited(own, arguments_only=True)
+            shown = opening(collector.inherited(own, arguments_only=True), own, request.open_paths)
             request.shown = None if shown == policy else shown
 
     def _shown(self, request: Request, found: "Found") -> "Found":
@@ -440,6 +439,7 @@ class Plan:
             "policy": request.policy,
             "ttl": options.ttl,
             "tool_name": self.name,
+            "caller": request.caller.actor if self.cache._is_audited else None,
             "max_size": options.max_size or None,
             "strategy": self._preview_type,
             "any": True,
@@ -449,6 +449,8 @@ class Plan:
         }
 
     def _not_stored(self, error: Exception) -> None:
+        if isinstance(error, AuditError):
+            raise error
         logger.warning("a result of %s could not be stored: %s", self.name, type(error).__name__)
 
     def _landed(self, request: Request, found: "Found | None") -> "Found | None":
@@ -483,13 +485,15 @@ class Plan:
         return self._made(request, result, found, answer)
 
     def _not_shown(self, error: Exception) -> None:
+        if isinstance(error, AuditError):
+            raise error
         logger.warning("a result of %s could not be shown: %s", self.name, type(error).__name__)
 
     def _made(
         self, request: Request, result: Any, found: "Found | None", answer: dict[str, Any] | None
     ) -> Any:
         if found is None and (is_protocol_result(result) or is_unfinished(result)):
-            if self._hides(request) and not request.is_open:
+            if self.hides(request) and not request.is_open:
                 raise withheld_result(self.name, result)
             return result
         if answer is None:

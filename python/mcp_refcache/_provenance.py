@@ -40,8 +40,8 @@ class Collector:
     def __init__(self, outer: "Collector | None" = None, *, is_call: bool = False) -> None:
         self.outer = outer
         self.is_call = is_call
-        self.uses = _core.Uses() if outer is None else outer.uses.inner()
-        self.given = self.uses.inner()
+        self.uses: _core.Uses = _core.Uses() if outer is None else outer.uses.inner()
+        self.given: _core.Uses = self.uses.inner()
         self.opened: list[Any] = []
         self.answers: list[Mapping[str, Any]] = []
 

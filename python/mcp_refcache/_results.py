@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from pydantic_core import to_json
 
 from mcp_refcache import _core
+from mcp_refcache.access.actor import ActorType
 from mcp_refcache.permissions import Permission
 
 if TYPE_CHECKING:
@@ -108,6 +109,8 @@ def answer_without_store(
         rights = cache.default_policy if policy is None else policy
         # it was made for this actor: its namespace does not matter, the rights do
         if cache._permission_checker.has_permission(rights, Permission.READ, actor, "public"):
+            if actor.type not in (ActorType.USER, ActorType.SYSTEM):
+                result = _core.masked(result, rights)
             size = cache._measurer.measure(result)
             if size <= limit:
                 is_counted = isinstance(result, (list, tuple, set, frozenset, dict))

@@ -1,5 +1,6 @@
 """The calls of a cache that go on in the background: what they are doing, who may know, who may stop them."""
 
+import asyncio
 import threading
 import time
 import uuid
@@ -36,6 +37,12 @@ _PROMISED_DIGITS: Final = 32
 
 #: What those are told who come back for a picture, say, or if the store failed.
 _NOT_KEPT: Final = "the call succeeded, but its result could not be stored"
+
+_ENDS: Final = {
+    TaskStatus.COMPLETE: EventKind.TASK_COMPLETED,
+    TaskStatus.FAILED: EventKind.TASK_FAILED,
+    TaskStatus.CANCELLED: EventKind.TASK_CANCELLED,
+}
 
 _UNFINISHED: Final = (TaskStatus.PENDING, TaskStatus.PROCESSING)
 _POLLED: Final = (*_UNFINISHED, TaskStatus.FAILED)
@@ -79,7 +86,15 @@ class Tasks:
                 execution.waiting += 1
                 return execution, False
             ref_id = self._promise(request, tool_name)
-            execution = Execution(ref_id, key, request.asker, max_retries, self.backend)
+            execution = Execution(
+                ref_id,
+                key,
+                request.asker,
+                max_retries,
+                self.backend,
+                tool=tool_name,
+                namespace=request.namespace,
+            )
             self._running[key] = self._known[ref_id] = execution
             self._forget_old()
             execution.waiting = 1
@@ -88,8 +103,12 @@ class Tasks:
     def detach(self, execution: Execution) -> bool:
         """Leave an execution with its reference; False if it has just ended."""
         with self._lock:
-            execution.is_detached = execution.is_detached or not execution.has_ended
-            return not execution.has_ended
+            is_left = not execution.has_ended
+            is_first = is_left and not execution.is_detached
+            execution.is_detached = execution.is_detached or is_left
+        if is_first:
+            self._tell(EventKind.TASK_STARTED, execution)
+        return is_left
 
     def finish(self, execution: Execution, error: BaseException | None, landed: "Found | None") -> None:
         """Note the end of an execution, before its waiters learn of it."""
@@ -112,6 +131,8 @@ class Tasks:
             self.backend.cancel(execution.ref_id)  # where its event loop ended, nobody has said so yet
             if landed is not None:  # it was stored while it was being cancelled
                 self._cache._core.delete(landed.ref_id)
+        if execution.is_detached:
+            self._tell_end(execution, info.status)
         if isinstance(error, Exception) and not is_cancelled:
             execution.outcome.set_exception(error)
         else:
@@ -119,17 +140,27 @@ class Tasks:
 
     # -- asking ---------------------------------------------------------------------------------
 
+    async def apoll(self, ref_id: str, actor: "Actor") -> AsyncTaskResponse | None:
+        """Tell what `poll` tells, without blocking the event loop for the store of rate limits."""
+        if self._cache._is_limited and self._cache._core.waits:
+            return await asyncio.to_thread(self.poll, ref_id, actor)
+        return self.poll(ref_id, actor)
+
     def poll(self, ref_id: str, actor: "Actor") -> AsyncTaskResponse | None:
         """Tell how far a task is; None if the reference is none of an unfinished or failed task.
 
         Raises:
             PermissionDenied: If the actor could neither see nor use the result.
+            RateLimitExceeded: If the actor comes too often.
         """
         if not _core.is_ref_id(ref_id):
             return None
         execution = self._known.get(ref_id)
         if execution is None:
             return self._poll_backend(ref_id, actor)
+        is_own = self._cache._is_own()
+        if not is_own:
+            self._cache._core.count(actor=actor)
         try:
             told = self.describe(execution, actor)
         except KeyError:
@@ -137,7 +168,13 @@ class Tasks:
         except PermissionDenied as denied:
             self._tell_denied("get", ref_id, actor, denied)
             raise
-        return None if self._has_ended(execution, but_failed=True) else told
+        if self._has_ended(execution, but_failed=True):
+            return None
+        self._cache._core.record("read", ref_id=ref_id, actor=actor)
+        promise = None if is_own else self._store.get(ref_id)
+        if promise is not None:
+            self._cache._core.count(namespace=promise.namespace, ref_id=ref_id)
+        return told
 
     def describe(
         self, execution: Execution, actor: "Actor | None", schema: ExpectedSchema | None = None
@@ -186,7 +223,10 @@ class Tasks:
                 raise
         if self._has_ended(execution):
             return False
+        self._cache._core.record("deleted", ref_id=ref_id, actor=actor)
         execution.cancel()
+        if not execution.has_ended and self._has_ended(execution):  # it waited for a worker, and never runs
+            self._tell_end(execution, TaskStatus.CANCELLED)
         return True
 
     def status(self, ref_id: str) -> TaskInfo | None:
@@ -237,6 +277,9 @@ class Tasks:
             self._check(execution.ref_id, Permission.DELETE, actor)
 
     def _tell_denied(self, operation: str, ref_id: str, actor: "Actor", denied: PermissionDenied) -> None:
+        self._cache._core.record(
+            "denied", ref_id=ref_id, namespace=denied.namespace, actor=actor, reason=denied.reason or ""
+        )
         if events := self._cache._events:
             events.emit(
                 EventKind.DENIED,
@@ -245,6 +288,26 @@ class Tasks:
                 namespace=denied.namespace,
                 actor=actor.to_string(),
                 reason=denied.reason,
+            )
+
+    def _tell_end(self, execution: Execution, status: TaskStatus) -> None:
+        with self._lock:
+            is_told, execution.is_told = execution.is_told, True
+        if not is_told:
+            info = execution.info
+            seconds = (info.completed_at or time.time()) - (info.started_at or time.time())
+            self._tell(_ENDS[status], execution, seconds=seconds)
+
+    def _tell(self, kind: EventKind, execution: Execution, **facts: Any) -> None:
+        if events := self._cache._events:
+            events.emit(
+                kind,
+                operation="task",
+                ref_id=execution.ref_id,
+                namespace=execution.namespace,
+                tool=execution.tool,
+                actor=execution.starter.to_string(),
+                **facts,
             )
 
     def _poll_backend(self, ref_id: str, actor: "Actor") -> AsyncTaskResponse | None:
@@ -258,7 +321,14 @@ class Tasks:
         info = self.backend.get_status(ref_id) if is_own else None
         if not isinstance(info, TaskInfo) or info.status not in _POLLED:
             return None
-        cache._permission_checker.check(cache.default_policy, Permission.READ, actor, cache.default_namespace)
+        try:
+            cache._permission_checker.check(
+                cache.default_policy, Permission.READ, actor, cache.default_namespace
+            )
+        except PermissionDenied as denied:
+            self._tell_denied("get", ref_id, actor, denied)
+            raise
+        cache._core.record("read", ref_id=ref_id, actor=actor)
         return AsyncTaskResponse.from_task_info(info, eta_seconds=eta(info))
 
     # -- ends -----------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 from mcp_refcache import _core
 from mcp_refcache._as_key_value import KeyValue
 from mcp_refcache._cached import Options, decorate
-from mcp_refcache._caller import aread_caller, read_caller
+from mcp_refcache._caller import aread_caller, in_request, read_caller
 from mcp_refcache._execution import eta
 from mcp_refcache._locks import AsyncLock, Lock
 from mcp_refcache._made import Ledger
@@ -21,6 +21,7 @@ from mcp_refcache._transfer import Exported, Imported
 from mcp_refcache.access.actor import ActorLike, resolve_actor
 from mcp_refcache.access.checker import DefaultPermissionChecker
 from mcp_refcache.access.namespace import Namespace
+from mcp_refcache.audit import open_audit
 from mcp_refcache.backends._by_url import open_backend
 from mcp_refcache.backends.memory import MemoryBackend
 from mcp_refcache.context import TiktokenAdapter, TokenMeasurer, get_default_measurer
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from mcp_refcache._transfer import Progress, SupportsRead, SupportsWrite
     from mcp_refcache.access.actor import Actor
     from mcp_refcache.access.checker import PermissionChecker
+    from mcp_refcache.audit import Audit
     from mcp_refcache.backends.base import CacheBackend
     from mcp_refcache.backends.task_base import TaskBackend
     from mcp_refcache.context import SizeMeasurer, Tokenizer
@@ -107,11 +109,21 @@ class RefCache:
             are not looked at.
         on_backend_error: What a decorated tool does while the store fails: `"raise"` a `BackendError`, or run
             uncached (`"bypass"`).
+        audit: Where it is written down who did what, before it takes effect: a path (`.db`, `.sqlite` or a
+            `sqlite:///` URL = SQLite, any other = JSON lines), or a function that is called with each
+            `AuditRecord` on the thread where it happens, by several at once. None = nowhere.
+        audit_key: 16 bytes or more, without which nobody can write records that `mcp-refcache audit verify` takes.
+        audit_failure: What cannot be written down fails with an `AuditError` (`"raise"`), or happens and is
+            logged as an error (`"log"`).
+        rate_limits: How often callers may come: `{"session:*": "60/min", "actor:agent:*": "5/s burst 20"}`. A key
+            is a namespace or a pattern of namespaces, `actor:` and a pattern (`actor:user:alice`, `actor:*`), or
+            `ref:` and one. Each namespace, actor or reference has a bucket of its own, which processes on one
+            SQLite file or Redis share; all limits that match hold. The server's own calls do not count.
 
     Raises:
         TypeError: For a backend without the six methods, for `preview_length` beside `preview_config`, and for
             what is none of the `types` above.
-        ValueError: For a name that no reference can carry, and for sizes below 1.
+        ValueError: For a name that no reference can carry, for sizes below 1, and for limits that are none.
     """
 
     def __init__(
@@ -140,6 +152,10 @@ class RefCache:
         identity: Callable[[Any], Any] | None = None,
         egress: EgressGuard | None = _GUARD,
         on_backend_error: Literal["raise", "bypass"] = "raise",
+        audit: Audit | None = None,
+        audit_key: str | bytes | None = None,
+        audit_failure: Literal["raise", "log"] = "raise",
+        rate_limits: Mapping[str, str] | None = None,
     ) -> None:
         if resolve_requires not in ("execute", "read"):
             raise ValueError(f"resolve_requires must be 'execute' or 'read', not {resolve_requires!r}")
@@ -195,7 +211,18 @@ class RefCache:
             "resolve_requires": resolve_requires,
             "default": default,
         }
-        self._core = _core.Cache(name, backend=self._backend, max_entries=max_size, **settings)
+        records = open_audit(audit, audit_key, audit_failure)
+        self._is_audited = records is not None
+        limits = _limits(rate_limits or {})
+        self._is_limited = bool(limits)
+        self._core = _core.Cache(
+            name,
+            backend=self._backend,
+            max_entries=max_size,
+            audit=records,
+            rate_limits=limits,
+            **settings,
+        )
         self._tasks: Tasks | None = None
         if task_backend is not None:
             store = MemoryBackend()
@@ -258,7 +285,9 @@ class RefCache:
 
     @_preview_generator.setter
     def _preview_generator(self, generator: PreviewGenerator) -> None:
-        if type(generator) is type(get_default_generator(self._preview_config.default_strategy)):
+        default = get_default_generator(self._preview_config.default_strategy)
+        self._has_own_generator = type(generator) is not type(default)
+        if not self._has_own_generator:
             self._core.set_generator(None, False)
         else:
             self._core.set_generator(generator, isinstance(generator, SampleGenerator))
@@ -343,16 +372,7 @@ class RefCache:
         return self._reference(await self._core.set(key, value, **options, wait=False))
 
     def _reference(self, stored: Found) -> CacheReference:
-        return CacheReference(
-            ref_id=stored.ref_id,
-            cache_name=self.name,
-            namespace=stored.namespace,
-            tool_name=stored.tool_name,
-            created_at=stored.created_at,
-            expires_at=stored.expires_at,
-            total_items=stored.total_items,
-            total_size=stored.total_size,
-        )
+        return CacheReference.of({"cache_name": self.name, **stored.facts()})
 
     def get(
         self,
@@ -375,13 +395,14 @@ class RefCache:
         Raises:
             KeyError: If nothing lives under this reference or key.
             PermissionDenied: If the actor may not see the value.
+            RateLimitExceeded: If it comes more often than `rate_limits` allow; so for all that an actor asks for.
             ValueError: If `page` or `page_size` is below 1.
         """
         reader = self._caller() if actor is None else resolve_actor(actor)
         if self._tasks is not None and (unfinished := self._tasks.poll(ref_id, reader)) is not None:
             return unfinished
-        options = {"page": page, "page_size": page_size, "max_size": max_size}
-        return CacheResponse(**self._core.get(ref_id, actor=reader, **options, uses=current_uses()))
+        options = {"page": page, "page_size": page_size, "max_size": max_size, "own": self._is_own(actor)}
+        return self._response(self._core.get(ref_id, actor=reader, **options, uses=current_uses()))
 
     async def aget(
         self,
@@ -394,12 +415,15 @@ class RefCache:
     ) -> CacheResponse | AsyncTaskResponse:
         """Return a preview or page as `get` does, without blocking the event loop."""
         reader = await self._acaller() if actor is None else resolve_actor(actor)
-        if self._tasks is not None and (unfinished := self._tasks.poll(ref_id, reader)):
+        if self._tasks is not None and (unfinished := await self._tasks.apoll(ref_id, reader)):
             return unfinished
-        options = {"page": page, "page_size": page_size, "max_size": max_size}
-        return CacheResponse(
-            **await self._core.get(ref_id, actor=reader, **options, uses=current_uses(), wait=False)
-        )
+        options = {"page": page, "page_size": page_size, "max_size": max_size, "own": self._is_own(actor)}
+        fields = await self._core.get(ref_id, actor=reader, **options, uses=current_uses(), wait=False)
+        return self._response(fields)
+
+    def _response(self, fields: dict[str, Any]) -> CacheResponse:
+        # what a generator of the user's own says is not known to be right
+        return CacheResponse(**fields) if self._has_own_generator else CacheResponse.of(fields)
 
     def resolve(self, ref_id: str, *, actor: ActorLike | None = None) -> Any:
         """Return a fresh copy of the stored value.
@@ -415,14 +439,15 @@ class RefCache:
             PermissionDenied: If the actor may not.
         """
         if actor is None:
-            return self._core.resolve(ref_id, actor=self._caller(), use=True, uses=current_uses())
+            who, uses = self._caller(), current_uses()
+            return self._core.resolve(ref_id, actor=who, use=True, own=self._is_own(), uses=uses)
         return self._core.resolve(ref_id, actor=resolve_actor(actor), uses=current_uses())
 
     async def aresolve(self, ref_id: str, *, actor: ActorLike | None = None) -> Any:
         """Return the stored value as `resolve` does, without blocking the event loop."""
         if actor is None:
-            who, uses = await self._acaller(), current_uses()
-            return await self._core.resolve(ref_id, actor=who, use=True, uses=uses, wait=False)
+            who, how = await self._acaller(), {"own": self._is_own(), "uses": current_uses()}
+            return await self._core.resolve(ref_id, actor=who, use=True, **how, wait=False)
         return await self._core.resolve(ref_id, actor=resolve_actor(actor), uses=current_uses(), wait=False)
 
     def delete(self, ref_id: str, *, actor: ActorLike | None = None) -> bool:
@@ -438,12 +463,13 @@ class RefCache:
         Raises:
             PermissionDenied: If the actor may not.
         """
-        return self._core.delete(ref_id, actor=self._caller() if actor is None else resolve_actor(actor))
+        who = self._caller() if actor is None else resolve_actor(actor)
+        return self._core.delete(ref_id, actor=who, own=self._is_own(actor))
 
     async def adelete(self, ref_id: str, *, actor: ActorLike | None = None) -> bool:
         """Remove an entry as `delete` does, without blocking the event loop."""
         who = await self._acaller() if actor is None else resolve_actor(actor)
-        return await self._core.delete(ref_id, actor=who, wait=False)
+        return await self._core.delete(ref_id, actor=who, own=self._is_own(actor), wait=False)
 
     def exists(self, ref_id: str) -> bool:
         """Tell whether a live entry has this reference or key."""
@@ -743,6 +769,10 @@ class RefCache:
         """The same, with what only an event loop can find out."""
         return (await aread_caller(self)).actor
 
+    def _is_own(self, actor: ActorLike | None = None) -> bool:
+        """Whether a call is the server's own, which no rate limits."""
+        return not self._is_limited or (actor is None and not in_request())
+
     def _policy_of(self, namespace: str) -> AccessPolicy:
         """Who may do what in a namespace where nothing else is said."""
         matching = [each for each in self._namespace_policies if fnmatchcase(namespace, each[0])]
@@ -851,6 +881,13 @@ def _names(name: str, names: Iterable[str]) -> list[str]:
         if not isinstance(item, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"{name} must hold names, not {type(item).__name__}")
     return listed
+
+
+def _limits(limits: Mapping[str, str]) -> list[tuple[str, str]]:
+    for item in (part for limit in limits.items() for part in limit):
+        if not isinstance(item, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"rate_limits must map names to rates such as '60/min', not {type(item).__name__}")
+    return list(limits.items())
 
 
 def _check_part(name: str, part: object, *methods: str) -> None:

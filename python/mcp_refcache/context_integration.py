@@ -2,12 +2,12 @@
 
 import asyncio
 import inspect
-import re
 import sys
 from collections.abc import Awaitable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, cast
 
+from mcp_refcache import _core
 from mcp_refcache.access.actor import Actor, ActorLike, DefaultActor, resolve_actor
 from mcp_refcache.permissions import AccessPolicy
 
@@ -35,7 +35,6 @@ DEFAULT_FALLBACKS: dict[str, str] = {
 
 _ATTRIBUTES = ("session_id", "client_id", "request_id")
 _STATE_KEYS = ("user_id", "org_id", "tenant_id", "agent_id", "role", "scopes")
-_PLACEHOLDER = re.compile(r"\{([a-zA-Z_][a-zA-Z0-9_]*)\}")
 
 
 def escape_template_value(value: str) -> str:
@@ -48,7 +47,7 @@ def escape_template_value(value: str) -> str:
         The value with `%`, `:` and `*` as `%25`, `%3A` and `%2A`: no two values give the same text, none
         opens a further part, and none is the owner `user:*` of everybody without a name.
     """
-    return value.replace("%", "%25").replace(":", "%3A").replace("*", "%2A")
+    return _core.escape_template_value(value)
 
 
 def expand_template(
@@ -67,22 +66,12 @@ def expand_template(
 
     Raises:
         TypeError: A value is neither text nor None.
+        ValueError: A value holds lone surrogates.
     """
     if not template:
         return template
 
-    def fill(match: re.Match[str]) -> str:
-        name = match[1]
-        if name not in context_values:
-            return {**DEFAULT_FALLBACKS, **(fallbacks or {})}.get(name, "unknown")
-        value = context_values[name]
-        if value is None:
-            return ""
-        if not isinstance(value, str):
-            raise TypeError(f"context value {name!r} must be str or None, not {type(value).__name__}")
-        return escape_template_value(value)
-
-    return _PLACEHOLDER.sub(fill, template)
+    return _core.expand_template(template, context_values, {**DEFAULT_FALLBACKS, **(fallbacks or {})})
 
 
 def try_get_fastmcp_context() -> Any | None:

@@ -40,6 +40,14 @@ class EventKind(str, Enum):
     """An entry was removed."""
     CLEARED = "cleared"
     """All entries, or those of a namespace, were removed."""
+    TASK_STARTED = "task_started"
+    """A call took longer than its caller waits: it goes on in the background."""
+    TASK_COMPLETED = "task_completed"
+    """A call in the background has its result."""
+    TASK_FAILED = "task_failed"
+    """A call in the background failed."""
+    TASK_CANCELLED = "task_cancelled"
+    """A call in the background was stopped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,14 +58,15 @@ class CacheEvent:
         kind: What happened.
         cache: The name of the cache.
         at: When, in seconds since 1970.
-        operation: What was asked of the cache: `set`, `get`, `resolve`, `delete`, `clear`, `answer`, `call`.
+        operation: What was asked of the cache: `set`, `get`, `resolve`, `delete`, `clear`, `answer`, `call`,
+            `task`.
         seconds: How long it took.
         ref_id: The reference.
         namespace: Where the entry lives.
         tool: The tool that made the value, or was called.
         actor: Who asked, as `type:id`.
-        reason: Why it was denied: the `reason` of `PermissionDenied`, or `egress` for an answer that was held back
-            as it contained what its caller may not read.
+        reason: Why it was denied: the `reason` of `PermissionDenied`, `rate_limited`, or `egress` for an answer that
+            was held back as it contained what its caller may not read.
         backend: The class of the backend.
         complete: Whether all of the value was shown.
         size: What the value measures, in `unit`.

@@ -1,19 +1,26 @@
 """The exceptions of the package; each is also the builtin that a caller would catch."""
 
 __all__ = [
+    "AuditError",
     "BackendBusyError",
     "BackendConnectionError",
     "BackendError",
     "BackendIOError",
     "BackendTimeoutError",
     "CodecError",
+    "RateLimitExceeded",
     "RefCacheError",
     "WithheldError",
+    "rate_limit_exceeded",
 ]
 
 
 class RefCacheError(Exception):
     """Something went wrong in the cache."""
+
+
+class AuditError(RefCacheError):
+    """What happens cannot be written to the audit log, or the log does not hold what was written."""
 
 
 class CodecError(RefCacheError, ValueError):
@@ -50,3 +57,26 @@ class WithheldError(RefCacheError, RuntimeError):
 
     tool: str = ""
     kind: str = ""
+
+
+class RateLimitExceeded(RefCacheError):  # noqa: N818 - it says what happened; nothing is wrong
+    """Somebody came more often than `RefCache(rate_limits=)` allows.
+
+    Args:
+        message: Which limit, and when to come back.
+        retry_after: Seconds until it is worth trying again.
+    """
+
+    def __init__(self, message: str = "", retry_after: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+def rate_limit_exceeded(message: str, retry_after: float) -> RateLimitExceeded:
+    """Make the exception whose text FastMCP, where it is in use, hands to the model."""
+    from mcp_refcache import _compat  # a server without FastMCP need not know
+
+    error = _compat.telling(RateLimitExceeded)(message)
+    assert isinstance(error, RateLimitExceeded)  # noqa: S101 - for type checkers: it is a subclass
+    error.retry_after = retry_after
+    return error

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
+from mcp_refcache._removals import Removals, Removed
 from mcp_refcache.events import CacheEvent, EventKind
 
 if TYPE_CHECKING:
@@ -15,6 +16,16 @@ if TYPE_CHECKING:
 __all__ = ["CacheMetrics"]
 
 Labels = tuple[tuple[str, str], ...]
+
+_ENDS: Final = (EventKind.EVICTED, EventKind.EXPIRED)
+
+#: What becomes of a call in the background, by the kind of event.
+TASKS: Final = {
+    EventKind.TASK_STARTED: "started",
+    EventKind.TASK_COMPLETED: "completed",
+    EventKind.TASK_FAILED: "failed",
+    EventKind.TASK_CANCELLED: "cancelled",
+}
 
 #: Name, what it counts.
 _COUNTERS: Final = {
@@ -27,6 +38,9 @@ _COUNTERS: Final = {
     "stored_bytes": "Bytes of JSON text that were stored.",
     "removed": "Entries that were removed on request.",
     "denials": "Requests that were denied.",
+    "tasks": "Calls that went on in the background, by what became of them.",
+    "evictions": "Entries that made room for others; of SQLite and Redis, those that were asked for.",
+    "expirations": "Entries whose time was over and that were removed; of SQLite and Redis, those that were asked for.",
 }
 
 
@@ -51,35 +65,44 @@ class CacheMetrics:
         self._counts: Counter[tuple[str, Labels]] = Counter()
         self._seconds: dict[Labels, tuple[float, int]] = {}
         self._stops: list[Callable[[], None]] = []
+        self._removals: list[Removals] = []
         for cache in caches:
             self.watch(cache)
 
     def watch(self, cache: RefCache) -> None:
         """Count the events of one more cache."""
+        removals = Removals(cache)
+        # caches on one store lose the same entries: they are counted once
+        if all(each.store is not cache._backend for each in self._removals):
+            self._removals.append(removals)
+            self._stops.append(cache.events.subscribe(removals.note, _ENDS))
         self._stops.append(cache.events.subscribe(self._count))
 
     def close(self) -> None:
         """Stop counting; the numbers stay."""
         while self._stops:
             self._stops.pop()()
+        with self._lock:
+            self._counts = self._all_counts()
+            self._removals.clear()
 
     def snapshot(self) -> dict[str, Any]:
         """Return the sums over all caches, tools and reasons.
 
         Returns:
             The number for each of `hits`, `misses`, `executions_saved`, `kept_out`, `shown`,
-            `stored_bytes`, `removed` and `denials`; under `events` the number of each kind; under
+            `stored_bytes`, `removed`, `denials`, `tasks` (started), `evictions` and `expirations`; under `events` the number of each kind; under
             `hit_rate` the hits of all calls, None if there were none.
         """
         with self._lock:
-            counts = self._counts.copy()
+            counts = self._all_counts()
         sums: dict[str, Any] = dict.fromkeys(_COUNTERS, 0)
         events = sums["events"] = dict[str, int]()
         for (name, labels), number in counts.items():
             if name == "events":
                 kind = dict(labels)["kind"]
                 events[kind] = events.get(kind, 0) + number
-            else:
+            elif name != "tasks" or ("outcome", "started") in labels:
                 sums[name] += number
         calls = sums["hits"] + sums["misses"]
         sums["hit_rate"] = sums["hits"] / calls if calls else None
@@ -88,7 +111,7 @@ class CacheMetrics:
     def prometheus(self) -> str:
         """Return the counts in the text format of Prometheus (version 0.0.4)."""
         with self._lock:
-            counts, seconds = self._counts.copy(), self._seconds.copy()
+            counts, seconds = self._all_counts(), self._seconds.copy()
         lines: list[str] = []
         for name, told in _COUNTERS.items():
             metric = f"refcache_{name}_total"
@@ -104,6 +127,13 @@ class CacheMetrics:
             lines.append(f"{metric}_sum{_written(labels)} {total}")
             lines.append(f"{metric}_count{_written(labels)} {number}")
         return "\n".join(lines) + "\n"
+
+    def _all_counts(self) -> Counter[tuple[str, Labels]]:
+        counts = self._counts.copy()
+        for removals in self._removals:
+            for name, number in zip(Removed._fields, removals.until_now(), strict=True):
+                counts[name, (("cache", removals.cache),)] += number
+        return counts
 
     def _count(self, event: CacheEvent) -> None:
         with self._lock:
@@ -132,6 +162,8 @@ def _numbers(event: CacheEvent) -> Iterator[tuple[str, int, Labels]]:
         yield "stored_bytes", event.stored_bytes or 0, ()
     elif event.kind in (EventKind.DELETED, EventKind.CLEARED):
         yield "removed", event.count or 0, ()
+    elif event.kind in TASKS:
+        yield "tasks", 1, (*tool, ("outcome", TASKS[event.kind]))
     elif event.kind == EventKind.DENIED:
         yield "denials", 1, (("operation", event.operation or ""), ("reason", event.reason or ""))
 

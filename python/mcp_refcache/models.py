@@ -3,9 +3,12 @@
 import time
 from datetime import datetime, timezone
 from enum import Enum
-from typing import Any
+from functools import cache
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, Field, model_validator
+
+M = TypeVar("M", bound=BaseModel)
 
 
 class SizeMode(str, Enum):
@@ -42,6 +45,23 @@ class TaskStatus(str, Enum):
     CANCELLED = "cancelled"
 
 
+def built(model: type[M], fields: dict[str, Any], given: set[str]) -> M:
+    """Make a model of values that are known to be right, in a fifth of the time that validation takes.
+
+    Args:
+        model: The class, without private attributes.
+        fields: All its fields, which it keeps.
+        given: The names of those that are no defaults.
+    """
+    instance = model.__new__(model)
+    fill = object.__setattr__
+    fill(instance, "__dict__", fields)
+    fill(instance, "__pydantic_fields_set__", given)
+    fill(instance, "__pydantic_extra__", None)
+    fill(instance, "__pydantic_private__", None)
+    return instance
+
+
 class PreviewConfig(BaseModel):
     """The preview settings of a cache; tools and calls may override the size.
 
@@ -54,6 +74,15 @@ class PreviewConfig(BaseModel):
     size_mode: SizeMode = SizeMode.TOKEN
     max_size: int = Field(default=1000, gt=0)
     default_strategy: PreviewStrategy = PreviewStrategy.SAMPLE
+
+
+_ACTIONS = ("get_page", "resolve_full", "pass_to_tool")
+_STRATEGIES = {strategy.value: strategy for strategy in PreviewStrategy}
+
+
+@cache
+def _blank(model: type[BaseModel]) -> dict[str, None]:
+    return dict.fromkeys(model.model_fields)
 
 
 class CacheReference(BaseModel):
@@ -80,6 +109,13 @@ class CacheReference(BaseModel):
     total_items: int | None = None
     total_size: int | None = None
     total_tokens: int | None = None
+
+    @classmethod
+    def of(cls, fields: dict[str, Any]) -> "CacheReference":
+        """Make the reference of what the core says of a stored value."""
+        given = set(fields)
+        fields["total_tokens"] = None
+        return built(cls, fields, given)
 
 
 class CacheResponse(BaseModel):
@@ -111,7 +147,14 @@ class CacheResponse(BaseModel):
     preview_strategy: PreviewStrategy
     page: int | None = None
     total_pages: int | None = None
-    available_actions: list[str] = Field(default_factory=lambda: ["get_page", "resolve_full", "pass_to_tool"])
+    available_actions: list[str] = Field(default_factory=lambda: [*_ACTIONS])
+
+    @classmethod
+    def of(cls, fields: dict[str, Any]) -> "CacheResponse":
+        """Make the response of what the core says of a preview that it made."""
+        given = set(fields)
+        fields["preview_strategy"] = _STRATEGIES[fields["preview_strategy"]]
+        return built(cls, {**_blank(cls), **fields, "available_actions": [*_ACTIONS]}, given)
 
 
 class PaginatedResponse(BaseModel):

@@ -15,6 +15,8 @@ from pydantic import (
     model_serializer,
 )
 
+from mcp_refcache import _core
+
 __all__ = [
     "POLICY_EXECUTE_ONLY",
     "POLICY_PUBLIC",
@@ -57,6 +59,12 @@ class AccessPolicy(BaseModel):
     narrow them, **listing an actor is a full grant**.
 
     Lists hold labels (`"user:alice"`) or patterns (`"agent:trusted-*"`); see `DefaultActor.matches`.
+    `masked_paths` hides parts of the value from agents, whoever they act for, and though they may read it:
+    previews, pages and whole values show `"[masked]"` there. Tools that are given the reference get all of
+    it, and people and the system see all of it. A path names keys and items from the outermost in:
+    `users[*].ssn`; `*` is any one key or item, `["any key"]` a key with other characters than a name, `$` the
+    whole value. `!path` is an exception: what stands there is shown whatever masks cover it.
+
     Assignments after construction are not validated.
 
     Args:
@@ -68,11 +76,12 @@ class AccessPolicy(BaseModel):
         denied_actors: Actors who are refused before anything else is asked.
         bound_session: The one session that may use the entry.
         allowed_permissions: What `allowed_actors` are granted.
+        masked_paths: The parts of the value that agents do not see.
 
     Raises:
         ValidationError: A permission is no `Permission` or int of one, or a list holds something else
-            than str.
-        TypeError: A list of actors is not iterable.
+            than str; a masked path is none: where, and what is allowed.
+        TypeError: A list of actors or paths is not iterable.
 
     Example:
         ```python
@@ -98,23 +107,44 @@ class AccessPolicy(BaseModel):
     allowed_permissions: Permission = Field(
         default=Permission.FULL, description="What allowed_actors are granted."
     )
+    masked_paths: frozenset[str] | None = Field(
+        default=None, description="Paths of the parts of the value that agents do not see, such as 'users[*].ssn'."
+    )
 
     @field_validator("allowed_actors", "denied_actors", mode="before")
     @classmethod
     def _to_frozenset(cls, actors: Iterable[str] | None) -> frozenset[str] | None:
         return None if actors is None else frozenset(actors)
 
+    @field_validator("masked_paths", mode="before")
+    @classmethod
+    def _to_paths(cls, paths: Iterable[str] | None) -> frozenset[str] | None:
+        if paths is None:
+            return None
+        if isinstance(paths, str):
+            raise ValueError(f"masked_paths must be a set of paths, such as {{{paths!r}}}, not a str")
+        chosen = frozenset(paths)
+        if any(not isinstance(path, str) for path in chosen):
+            raise ValueError("masked_paths must hold str")
+        _core.check_masked_paths(chosen)
+        return chosen
+
     @model_serializer(mode="wrap")
-    def _leave_out_a_full_grant(self, handler: SerializerFunctionWrapHandler):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    def _leave_out_what_says_nothing(self, handler: SerializerFunctionWrapHandler):  # type: ignore[no-untyped-def]  # noqa: ANN202
         # no return type: pydantic would take it for the JSON schema of a dump
         fields = handler(self)
         if self.allowed_permissions is Permission.FULL:
             fields.pop("allowed_permissions", None)
+        if self.masked_paths is None:
+            fields.pop("masked_paths", None)
         return fields
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         for name, value in super().__repr_args__():
-            if name != "allowed_permissions" or value is not Permission.FULL:
+            if not (
+                (name == "allowed_permissions" and value is Permission.FULL)
+                or (name == "masked_paths" and value is None)
+            ):
                 yield name, value
 
     def user_can(self, permission: Permission) -> bool:

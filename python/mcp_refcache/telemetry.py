@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+from mcp_refcache._removals import Removals
 from mcp_refcache.events import CacheEvent, EventKind
+from mcp_refcache.metrics import TASKS
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
@@ -32,7 +34,8 @@ def instrument(
     """Make spans and metrics of what a cache does, from now on; never with a stored value in them.
 
     Each operation is a span `refcache.<operation>` under the current one (FastMCP's `tools/call ...`), a hit
-    or miss an event and the attribute `refcache.hit` of the current one.
+    or miss an event and the attribute `refcache.hit` of the current one, and a call in the background a span
+    `refcache.task` when it ends.
 
     Args:
         cache: The cache.
@@ -52,13 +55,17 @@ def instrument(
             "instrument() needs opentelemetry-api: pip install 'mcp-refcache[telemetry]'"
         ) from error
     tracer = trace.get_tracer(_SCOPE, tracer_provider=tracer_provider)
-    count = _counters(metrics.get_meter(_SCOPE, meter_provider=meter_provider))
+    meter = metrics.get_meter(_SCOPE, meter_provider=meter_provider)
+    count = _counters(meter)
+    removals = Removals(cache)
+    _observe(meter, removals)
 
     def span(event: CacheEvent) -> None:
         attributes = {f"refcache.{name}": fact for name, fact in event.facts().items() if name in _FACTS}
-        if event.kind in _CALLS:
+        if event.kind in (*_CALLS, EventKind.TASK_STARTED):
             current = trace.get_current_span()
-            current.set_attribute("refcache.hit", event.kind == EventKind.HIT)
+            if event.kind in _CALLS:
+                current.set_attribute("refcache.hit", event.kind == EventKind.HIT)
             current.add_event(f"refcache.{event.kind.value}", attributes)
             return
         end = int(event.at * 1e9)
@@ -69,21 +76,42 @@ def instrument(
         )
         if event.kind == EventKind.DENIED:
             made.set_status(trace.Status(trace.StatusCode.ERROR, f"denied: {event.reason}"))
+        elif event.kind == EventKind.TASK_FAILED:
+            made.set_status(trace.Status(trace.StatusCode.ERROR, "failed"))
         made.end(end)
 
     def tell(event: CacheEvent) -> None:
         span(event)
         count(event)
+        removals.note(event)
 
     return cache.events.subscribe(tell)
 
 
+def _observe(meter: Any, removals: Removals) -> None:
+    """Count what the store removes by itself, whenever somebody collects."""
+    from opentelemetry.metrics import Observation
+
+    def observe(name: str, told: str) -> None:
+        def now(options: object) -> list[Observation]:
+            return [Observation(getattr(removals.until_now(), name), {"refcache.cache": removals.cache})]
+
+        meter.create_observable_counter(f"refcache.{name}", [now], "{entry}", told)
+
+    observe("evictions", "Entries that made room for others")
+    observe("expirations", "Entries whose time was over")
+
+
 def _counters(meter: Any) -> Callable[[CacheEvent], None]:
     hits = meter.create_counter("refcache.hits", "{call}", "Calls answered with a stored result")
+    saved = meter.create_counter(
+        "refcache.executions_saved", "{run}", "Runs that a stored result made needless"
+    )
     misses = meter.create_counter("refcache.misses", "{call}", "Calls whose function ran")
     kept_out = meter.create_counter("refcache.kept_out", "1", "How much of values was not shown to models")
     stored = meter.create_counter("refcache.stored", "By", "JSON text that was stored")
     denials = meter.create_counter("refcache.denials", "{request}", "Requests that were denied")
+    tasks = meter.create_counter("refcache.tasks", "{call}", "Calls that went on in the background")
     duration = meter.create_histogram("refcache.operation.duration", "s", "How long operations took")
 
     def count(event: CacheEvent) -> None:
@@ -91,6 +119,11 @@ def _counters(meter: Any) -> Callable[[CacheEvent], None]:
         if event.kind in _CALLS:
             counter = hits if event.kind == EventKind.HIT else misses
             counter.add(1, {**cache, "refcache.tool": event.tool or ""})
+            if event.kind == EventKind.HIT:
+                saved.add(1, cache)
+        elif event.kind in TASKS:
+            facts = {"refcache.tool": event.tool or "", "refcache.outcome": TASKS[event.kind]}
+            tasks.add(1, {**cache, **facts})
         elif event.kind == EventKind.PREVIEWED and event.kept_out is not None:
             kept_out.add(event.kept_out, {**cache, "refcache.unit": event.unit or ""})
         elif event.kind == EventKind.STORED:

@@ -13,7 +13,7 @@ impl AccessPolicy {
     /// The policy for a result with this policy of its own that was made of values with those `inputs`.
     ///
     /// An input under the default policy restricts nothing. Of what is left, with `READ` implying `EXECUTE`:
-    /// permissions are intersected, denials united; an allow-list entry stays if every list has it; an owner stays
+    /// permissions are intersected, denials united; what was made of masked values no agent sees; an allow-list entry stays if every list has it; an owner stays
     /// if nobody else owns anything, with what they may do everywhere. A result of values that are bound to different
     /// sessions is for nobody but the server.
     ///
@@ -36,15 +36,33 @@ impl AccessPolicy {
             return self.clone();
         }
         let denied = united(all.iter().filter_map(|each| each.denied_actors.as_ref()));
-        let result = match one(all.iter().filter_map(|each| each.bound_session.as_ref())) {
+        let mut result = match one(all.iter().filter_map(|each| each.bound_session.as_ref())) {
             Common::Several => Self::closed(),
             _ if all.iter().any(|each| each.is_closed()) => Self::closed(),
             Common::None => shared(&all),
             Common::One(session) => shared(&all).with_bound_session(session),
         };
+        if all[1..].iter().any(|input| input.masked_paths.is_some()) {
+            result.hide_from_agents();
+        }
         Self {
             denied_actors: denied,
+            masked_paths: self.masked_paths.clone(),
             ..result
+        }
+    }
+
+    /// Takes from agents, whether by role, as owner or listed, the right to see.
+    fn hide_from_agents(&mut self) {
+        let is_agent = |label: &str| kind_of(label) != Some(ActorType::User);
+        self.agent_permissions = self.agent_permissions.without_read();
+        if self.owner.as_deref().is_some_and(is_agent) {
+            self.owner_permissions = self.owner_permissions.without_read();
+        }
+        if let Some(allowed) = &self.allowed_actors {
+            let people = allowed.iter().map(ActorPattern::as_str);
+            let mut people = people.filter(|label| !is_agent(label)).peekable();
+            self.allowed_actors = people.peek().is_some().then(|| people.collect());
         }
     }
 
@@ -60,12 +78,14 @@ impl AccessPolicy {
             denied_actors: None,
             bound_session: None,
             allowed_permissions: Permission::NONE,
+            masked_paths: None,
         }
     }
 
     fn is_closed(&self) -> bool {
         let open = Self {
             denied_actors: None,
+            masked_paths: None,
             ..self.clone()
         };
         open == Self::closed()

@@ -55,6 +55,12 @@ impl Permission {
             self
         }
     }
+
+    /// What is left where the value may not be seen; it may still be used.
+    #[must_use]
+    pub(super) fn without_read(self) -> Self {
+        self.with_implied_execute() - Self::READ
+    }
 }
 
 impl Default for Permission {

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use super::mask::Masks;
 use super::pattern::ActorPatterns;
 use super::permission::Permission;
 use crate::error::Result;
@@ -41,6 +42,9 @@ pub struct AccessPolicy {
     /// What `allowed_actors` are granted. Being listed is a full grant unless this narrows it.
     #[serde(skip_serializing_if = "Permission::is_all")]
     pub allowed_permissions: Permission,
+    /// The parts of the value that agents do not see, whoever they act for. Users and the system do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub masked_paths: Option<Masks>,
 }
 
 impl Default for AccessPolicy {
@@ -54,6 +58,7 @@ impl Default for AccessPolicy {
             denied_actors: None,
             bound_session: None,
             allowed_permissions: Permission::FULL,
+            masked_paths: None,
         }
     }
 }
@@ -151,6 +156,18 @@ impl AccessPolicy {
         self
     }
 
+    /// Hides parts of the value from agents; see [`Masks`] for how paths are written.
+    ///
+    /// # Errors
+    /// As [`Masks::new`].
+    pub fn with_masked_paths<T: AsRef<str>>(
+        mut self,
+        paths: impl IntoIterator<Item = T>,
+    ) -> Result<Self> {
+        self.masked_paths = Some(Masks::new(paths)?);
+        Ok(self)
+    }
+
     /// Whether the user role has all of these permissions.
     #[must_use]
     pub fn user_can(&self, permissions: Permission) -> bool {
@@ -172,6 +189,14 @@ pub trait PolicySource: Any + Send + Sync {
     /// # Errors
     /// What the binding's object cannot be read for.
     fn policy(&self) -> Result<Cow<'_, AccessPolicy>>;
+
+    /// The parts of the value that agents do not see, as it is now: asked at each read.
+    ///
+    /// # Errors
+    /// As [`PolicySource::policy`].
+    fn masked_paths(&self) -> Result<Option<Masks>> {
+        Ok(self.policy()?.masked_paths.clone())
+    }
 
     /// The source itself, for the binding that wants its object back.
     fn as_any(&self) -> &dyn Any;

@@ -15,6 +15,7 @@ use crate::access::AccessPolicy;
 use crate::clock::Timestamp;
 use crate::entry::{Details, Entry};
 use crate::error::{Error, ErrorKind, Result};
+use crate::limits::{Demand, Take};
 use crate::reference::KeyName;
 use crate::value::{Document, Value};
 
@@ -255,5 +256,9 @@ impl RecordStore for Entries {
 
     async fn release(&self, lease: &str, token: u64, now: Timestamp) -> Result<bool> {
         self.backend.release(lease, token, now).await
+    }
+
+    async fn take(&self, demands: &[Demand], now: Timestamp) -> Result<Take> {
+        self.backend.take(demands, now).await
     }
 }

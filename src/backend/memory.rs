@@ -17,6 +17,7 @@ use super::{Backend, Capabilities, PutOptions, Scope, Want};
 use crate::clock::{Clock, SystemClock, Timestamp};
 use crate::entry::Entry;
 use crate::error::{Error, ErrorKind, Result};
+use crate::limits::{Buckets, Demand, Take};
 use crate::reference::KeyName;
 
 /// Enough that two readers rarely meet, few enough that an empty store is small.
@@ -44,12 +45,15 @@ struct Store {
     shards: [RwLock<HashMap<Arc<str>, Slot, FxBuildHasher>>; SHARDS],
     names: Names,
     leases: Leases,
+    buckets: Buckets,
     ledger: Mutex<Ledger>,
     /// 0 = no limit
     limit: AtomicUsize,
     /// 0 = no limit
     max_bytes: AtomicU64,
     ticks: AtomicU64,
+    evicted: AtomicU64,
+    expired: AtomicU64,
     clock: Arc<dyn Clock>,
     sweeper: Sweeper,
 }
@@ -89,10 +93,13 @@ impl MemoryBackend {
             shards: std::array::from_fn(|_| RwLock::default()),
             names: Names::default(),
             leases: Leases::default(),
+            buckets: Buckets::default(),
             ledger: Mutex::default(),
             limit: AtomicUsize::new(limit.unwrap_or(0)),
             max_bytes: AtomicU64::new(0),
             ticks: AtomicU64::new(0),
+            evicted: AtomicU64::new(0),
+            expired: AtomicU64::new(0),
             clock,
             sweeper: Sweeper::default(),
         }))
@@ -122,6 +129,16 @@ impl MemoryBackend {
             .limit
             .store(checked(limit)?.unwrap_or(0), Ordering::Relaxed);
         Ok(())
+    }
+
+    /// How many entries have made room for others until now.
+    pub fn evicted(&self) -> u64 {
+        self.0.evicted.load(Ordering::Relaxed)
+    }
+
+    /// How many entries have been removed until now because their time was over.
+    pub fn expired(&self) -> u64 {
+        self.0.expired.load(Ordering::Relaxed)
     }
 
     /// Bytes of the JSON texts of all values; one that has no such text counts nothing.
@@ -301,6 +318,10 @@ impl Store {
                     .get(&**id)
                     .is_some_and(|slot| slot.entry.is_expired(now))
             });
+            let counter = match expired {
+                Some(_) => &self.expired,
+                None => &self.evicted,
+            };
             let victim = expired.or_else(|| {
                 ledger.least_recently_used(|id| {
                     self.shard(id)
@@ -310,6 +331,7 @@ impl Store {
                 })
             });
             let Some(victim) = victim else { return };
+            counter.fetch_add(1, Ordering::Relaxed);
             displaced.extend(self.remove(ledger, &victim));
         }
     }
@@ -336,10 +358,13 @@ impl Store {
     fn purge(&self, now: Timestamp) -> Vec<Arc<Entry>> {
         let mut ledger = self.ledger.lock();
         let ended = ledger.ended(now);
-        ended
+        let removed: Vec<_> = ended
             .iter()
             .filter_map(|id| self.remove(&mut ledger, id))
-            .collect()
+            .collect();
+        self.expired
+            .fetch_add(removed.len() as u64, Ordering::Relaxed);
+        removed
     }
 }
 
@@ -434,5 +459,9 @@ impl Backend for MemoryBackend {
 
     async fn release(&self, lease: &str, token: u64, now: Timestamp) -> Result<bool> {
         Ok(self.0.leases.release(lease, token, now))
+    }
+
+    async fn take(&self, demands: &[Demand], now: Timestamp) -> Result<Take> {
+        Ok(self.0.buckets.take(demands, now))
     }
 }

@@ -25,6 +25,7 @@ use async_trait::async_trait;
 use crate::clock::Timestamp;
 use crate::entry::Entry;
 use crate::error::Result;
+use crate::limits::{Demand, Take};
 use crate::reference::KeyName;
 
 pub use entries::Entries;
@@ -173,4 +174,12 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Gives a lease back; whether the holder of the token still had it.
     async fn release(&self, lease: &str, token: u64, now: Timestamp) -> Result<bool>;
+
+    /// Takes one token of the bucket of each demand, or none of any, in one step. A bucket that is not known
+    /// is full, and one that is full again is as good as not known. A store without buckets answers
+    /// [`Take::NotKept`]; the cache keeps them in its process then.
+    async fn take(&self, demands: &[Demand], now: Timestamp) -> Result<Take> {
+        let _ = (demands, now);
+        Ok(Take::NotKept)
+    }
 }

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use super::{Capabilities, PutOptions, Scope, Want};
 use crate::clock::Timestamp;
 use crate::error::Result;
+use crate::limits::{Demand, Take};
 use crate::reference::KeyName;
 
 /// Bodies of at most so many bytes are read together with the head.
@@ -123,4 +124,10 @@ pub trait RecordStore: Send + Sync + 'static {
 
     /// See [`Backend::release`](super::Backend::release).
     async fn release(&self, lease: &str, token: u64, now: Timestamp) -> Result<bool>;
+
+    /// See [`Backend::take`](super::Backend::take).
+    async fn take(&self, demands: &[Demand], now: Timestamp) -> Result<Take> {
+        let _ = (demands, now);
+        Ok(Take::NotKept)
+    }
 }

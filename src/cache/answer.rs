@@ -4,11 +4,13 @@
 use std::sync::Arc;
 
 use super::RefCache;
+use super::audited::Act;
 use super::options::{Access, GetOptions};
 use crate::access::Actor;
 use crate::entry::Entry;
 use crate::error::{Error, ErrorKind, Result};
 use crate::preview::PreviewResult;
+use crate::value::Value;
 
 /// Options of [`RefCache::answer`].
 #[derive(Clone, Copy)]
@@ -17,6 +19,8 @@ pub struct AnswerOptions<'a> {
     pub actor: &'a dyn Actor,
     /// Whether it just made the value; then the namespace is not checked.
     pub producer: bool,
+    /// Whether it counts against limits of rates: what was found does, what was just made does not.
+    pub counted: bool,
 }
 
 /// What a tool answers in place of its result.
@@ -25,6 +29,8 @@ pub struct AnswerOptions<'a> {
 pub enum Answer {
     /// The value fits: show it.
     Complete {
+        /// The value as the receiver sees it.
+        value: Value,
         /// Its size in the cache's unit.
         size: usize,
     },
@@ -37,22 +43,38 @@ pub enum Answer {
     },
 }
 
+/// What the receiver of a result gets to see.
+pub(crate) enum Received {
+    /// The entry, as it sees it.
+    Seen(Arc<Entry>),
+    /// Nothing; it may hand the reference on, or not even that.
+    Hidden { usable: bool },
+}
+
 impl RefCache {
     /// What to show of an entry to the receiver of a tool's result. Sizes decide as previews do:
     /// whole if it fits the size of the tool (else of the cache).
     ///
     /// # Errors
     /// [`PermissionDenied`](ErrorKind::PermissionDenied) if the receiver did not make the value and may
-    /// neither see nor use it; what user-written parts fail with.
+    /// neither see nor use it, [`RateLimited`](ErrorKind::RateLimited); what user-written parts fail with.
     pub async fn answer(
         &self,
         id: &str,
         entry: &Arc<Entry>,
         options: &AnswerOptions<'_>,
     ) -> Result<Answer> {
-        if let Some(hidden) = self.hidden(entry, options)? {
-            return Ok(hidden);
+        match self.receive(id, entry, options).await? {
+            Received::Seen(entry) => self.show(id, &entry).await,
+            Received::Hidden { usable } => Ok(Answer::Hidden { usable }),
         }
+    }
+
+    /// The answer to a receiver who sees the entry like this.
+    ///
+    /// # Errors
+    /// What user-written parts and the store fail with.
+    pub(crate) async fn show(&self, id: &str, entry: &Arc<Entry>) -> Result<Answer> {
         let preview = GetOptions::default();
         // a remembered preview that shows less than all says that the value does not fit
         if let Some(view) = self.remembered_view(entry, &preview)
@@ -63,38 +85,54 @@ impl RefCache {
         if let Some(size) = self.complete_size(entry).await? {
             // all of it is going to be shown
             entry.value.load().await?;
-            return Ok(Answer::Complete { size });
+            let value = entry.value.clone();
+            return Ok(Answer::Complete { value, size });
         }
         Ok(Answer::Preview(self.view(id, entry, &preview).await?))
     }
 
-    /// The answer to a receiver that may not see the value.
+    /// The entry as its receiver sees it, if it may; counts.
     ///
     /// # Errors
     /// As [`answer`](Self::answer).
-    pub(crate) fn hidden(
+    pub(crate) async fn receive(
         &self,
-        entry: &Entry,
+        id: &str,
+        entry: &Arc<Entry>,
         options: &AnswerOptions<'_>,
-    ) -> Result<Option<Answer>> {
+    ) -> Result<Received> {
+        if !options.counted {
+            return self.judge(id, entry, options);
+        }
+        self.count_attempt(options.actor).await?;
+        let received = self.judge(id, entry, options)?;
+        self.count_use(&entry.namespace, Some(id)).await?;
+        Ok(received)
+    }
+
+    fn judge(&self, id: &str, entry: &Arc<Entry>, options: &AnswerOptions<'_>) -> Result<Received> {
         let access = if options.producer || !entry.details.bound {
             Access::Receive
         } else {
             Access::Read
         };
         let denied = |error: &Error| error.kind() == ErrorKind::PermissionDenied;
+        let act = Act::on(id, entry, Some(options.actor));
         match self.authorize(entry, options.actor, access) {
-            Ok(()) => return Ok(None),
+            Ok(sees) => {
+                let sees = self.recorded(Ok(sees), access, act)?;
+                return Ok(Received::Seen(sees.of(entry)));
+            }
             Err(error) if denied(&error) => {}
             Err(error) => return Err(error),
         }
         match self.authorize(entry, options.actor, Access::Use) {
-            Ok(()) => Ok(Some(Answer::Hidden { usable: true })),
+            Ok(_) => Ok(Received::Hidden { usable: true }),
             // never an error after the function has run
             Err(error) if denied(&error) && options.producer => {
-                Ok(Some(Answer::Hidden { usable: false }))
+                Ok(Received::Hidden { usable: false })
             }
-            Err(error) => Err(error),
+            Err(error) => Err(self.denied(error, act)),
         }
     }
 
@@ -109,6 +147,7 @@ impl RefCache {
         {
             return Ok(Some(*size).filter(|size| *size <= limit));
         }
+        entry.value.ready().await?;
         let mut whole = entry.value.excerpt()?;
         let mut fits = measurer.fits(&whole, limit);
         if whole.document().lacks_some() {

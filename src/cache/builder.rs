@@ -5,9 +5,11 @@ use std::sync::Arc;
 use super::settings::{NamespaceRule, PreviewConfig, ResolveRequires, Settings};
 use super::{Parts, RefCache};
 use crate::access::{DefaultPermissionChecker, PermissionChecker, PolicySource};
+use crate::audit::Audit;
 use crate::backend::{Backend, MemoryBackend};
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Result};
+use crate::limits::{Buckets, RateLimit, RateLimits};
 use crate::measure::SizeMeasurer;
 use crate::preview::PreviewGenerator;
 use crate::reference::CacheName;
@@ -32,7 +34,9 @@ pub struct Builder {
     measurer: Option<Arc<dyn SizeMeasurer>>,
     generator: Option<Arc<dyn PreviewGenerator>>,
     max_entries: Option<usize>,
+    audit: Option<Audit>,
     settings: Settings,
+    limits: Vec<RateLimit>,
 }
 
 impl Builder {
@@ -45,7 +49,9 @@ impl Builder {
             measurer: None,
             generator: None,
             max_entries: None,
+            audit: None,
             settings: Settings::default(),
+            limits: Vec::new(),
         }
     }
 
@@ -97,6 +103,13 @@ impl Builder {
         self
     }
 
+    /// Where it is written down who did what. Default: nowhere.
+    #[must_use]
+    pub fn audit(mut self, audit: Audit) -> Self {
+        self.audit = Some(audit);
+        self
+    }
+
     /// Size and strategy of previews.
     #[must_use]
     pub fn preview(mut self, preview: PreviewConfig) -> Self {
@@ -136,6 +149,29 @@ impl Builder {
     #[must_use]
     pub fn namespace_rule(mut self, rule: NamespaceRule) -> Self {
         self.settings.rules.push(rule);
+        self
+    }
+
+    /// Adds a limit on how often callers may come. All that match hold; processes on one SQLite file or Redis share
+    /// their buckets, and while such a store fails, so does what is limited. What counts: reading, resolving, storing
+    /// and deleting by an actor, in vain or not. A call without an actor ([`resolve`](RefCache::resolve) too) is the
+    /// server's own and does not count, and neither does the system.
+    ///
+    /// ```
+    /// use mcp_refcache::{DefaultActor, ErrorKind, GetOptions, RateLimit, blocking::RefCache};
+    /// let limit = RateLimit::new("actor:agent:*", "1/min".parse()?)?;
+    /// let cache = RefCache::from(mcp_refcache::RefCache::builder("demo").rate_limit(limit).build()?);
+    /// let id = cache.set("answer", &42)?.ref_id;
+    /// let agent = DefaultActor::agent("claude", None);
+    /// let options = GetOptions { actor: Some(&agent), ..GetOptions::default() };
+    /// assert!(cache.get_with(id.as_str(), &options).is_ok());
+    /// let refused = cache.get_with(id.as_str(), &options).unwrap_err();
+    /// assert_eq!(refused.kind(), ErrorKind::RateLimited);
+    /// # Ok::<(), mcp_refcache::Error>(())
+    /// ```
+    #[must_use]
+    pub fn rate_limit(mut self, limit: RateLimit) -> Self {
+        self.limits.push(limit);
         self
     }
 
@@ -189,7 +225,10 @@ impl Builder {
             checker,
             measurer,
             generator: self.generator,
+            audit: self.audit,
             settings,
+            limits: (!self.limits.is_empty()).then(|| Arc::new(RateLimits(self.limits))),
+            buckets: Arc::new(Buckets::default()),
         };
         Ok(RefCache {
             parts: Arc::new(parts),

@@ -1,7 +1,9 @@
 //! [`RefCache`]: the recipe. Fetch (storage and expiry) is async, present (permission, preview) is not.
 
 mod answer;
+mod audited;
 mod builder;
+mod limited;
 mod lookup;
 mod options;
 mod present;
@@ -16,13 +18,18 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::access::PermissionChecker;
+use crate::audit::Audit;
 use crate::backend::Backend;
 use crate::clock::{Clock, Timestamp};
+use crate::limits::{Buckets, RateLimits};
 use crate::measure::SizeMeasurer;
 use crate::preview::PreviewGenerator;
 use crate::reference::CacheName;
 
+#[cfg(feature = "python")]
+pub(crate) use answer::Received;
 pub use answer::{Answer, AnswerOptions};
+pub(crate) use audited::Act;
 pub use builder::Builder;
 #[cfg(feature = "python")]
 pub(crate) use lookup::not_found;
@@ -69,7 +76,13 @@ pub(crate) struct Parts {
     pub(crate) measurer: Arc<dyn SizeMeasurer>,
     /// `None`: the built-in one of the strategy in question.
     pub(crate) generator: Option<Arc<dyn PreviewGenerator>>,
+    /// `None`: nothing is written down.
+    pub(crate) audit: Option<Audit>,
     pub(crate) settings: Settings,
+    /// `None`: everybody may come as often as they like.
+    pub(crate) limits: Option<Arc<RateLimits>>,
+    /// For stores that keep none.
+    pub(crate) buckets: Arc<Buckets>,
 }
 
 impl RefCache {

@@ -51,6 +51,8 @@ pub struct SetOptions<'a> {
     pub uses: Option<&'a Uses>,
     /// Who stores it: needs WRITE, or UPDATE where the key exists. `None` = the server itself.
     pub actor: Option<&'a dyn Actor>,
+    /// Whose call made the value, for the audit log; not asked for permission.
+    pub caller: Option<&'a dyn Actor>,
     /// Preview size remembered with the entry.
     pub max_size: Option<usize>,
     /// Preview strategy remembered with the entry.

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use super::RefCache;
 use super::options::{Access, GetOptions};
 use super::settings::ResolveRequires;
-use crate::access::{Actor, Permission};
+use crate::access::{Actor, ActorType, Masks, Permission};
 use crate::entry::{Entry, ViewKey};
 use crate::error::{Error, ErrorKind, Result};
 use crate::measure::SizeMeasurer;
 use crate::preview::{
     PreviewGenerator, PreviewRequest, PreviewResult, PreviewStrategy, default_generator,
 };
-use crate::value::{Document, Excerpt, Value};
+use crate::value::{Document, Excerpt};
 
 /// What a look at an entry comes to.
 pub(crate) enum Sight {
@@ -22,15 +22,50 @@ pub(crate) enum Sight {
     Unread(Arc<Document>),
 }
 
+/// What of an entry an actor sees who may do something with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Sees {
+    /// All of it.
+    All,
+    /// All but what these hide.
+    Masked(Masks),
+}
+
+impl Sees {
+    /// The entry as it is seen.
+    pub(crate) fn of(self, entry: &Arc<Entry>) -> Arc<Entry> {
+        match self {
+            Self::All => Arc::clone(entry),
+            Self::Masked(masks) => entry.seen(masks),
+        }
+    }
+}
+
+/// What of an entry somebody sees who may read it: masks hide from all but people and the system.
+fn sees(entry: &Entry, actor: &dyn Actor) -> Result<Sees> {
+    match actor.kind() {
+        ActorType::User | ActorType::System => Ok(Sees::All),
+        ActorType::Agent | ActorType::Other => {
+            let masks = entry.policy.masked_paths()?;
+            Ok(masks.map_or(Sees::All, Sees::Masked))
+        }
+    }
+}
+
 /// A namespace that admits everybody: checked in place of one that does not matter.
 const OPEN_NAMESPACE: &str = "public";
 
 impl RefCache {
-    /// Whether the actor may do that with the entry. Every path asks here.
+    /// Whether the actor may do that with the entry, and what of it is seen then. Every path asks here.
     ///
     /// # Errors
     /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied), or what a user-written checker failed with.
-    pub(crate) fn authorize(&self, entry: &Entry, actor: &dyn Actor, access: Access) -> Result<()> {
+    pub(crate) fn authorize(
+        &self,
+        entry: &Entry,
+        actor: &dyn Actor,
+        access: Access,
+    ) -> Result<Sees> {
         let namespace = match access {
             Access::Use if !entry.details.bound => OPEN_NAMESPACE,
             Access::Receive => OPEN_NAMESPACE,
@@ -42,7 +77,10 @@ impl RefCache {
                 .check(&*entry.policy, permission, actor, namespace)
         };
         match access {
-            Access::Read | Access::Receive => check(Permission::READ),
+            Access::Read | Access::Receive => {
+                check(Permission::READ)?;
+                return sees(entry, actor);
+            }
             Access::Delete => check(Permission::DELETE),
             Access::Use => match check(Permission::READ) {
                 Err(denied)
@@ -58,6 +96,7 @@ impl RefCache {
                 outcome => outcome,
             },
         }
+        .map(|()| Sees::All)
     }
 
     /// The preview or page of an entry that the options ask for, as far as the value is here.
@@ -86,7 +125,7 @@ impl RefCache {
             return Ok(Sight::Unread(document));
         }
         let mut view = made?;
-        if matches!(entry.value, Value::Remote(_)) {
+        if entry.value.is_remote() {
             // what is shown must not hold on to all that was read on the way to it
             view.excerpt = Excerpt::detached(Arc::new(view.excerpt.to_document()?));
         }
@@ -130,6 +169,7 @@ impl RefCache {
                 max_size,
                 page: options.page,
                 page_size: options.page_size,
+                masks: entry.masks().map(Masks::id),
             });
         (generator, max_size, key)
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 
 use super::RefCache;
+use super::audited::Act;
 use super::lookup::{Found, not_found};
 use super::options::{Access, GetOptions, Response};
 use crate::access::{Actor, DefaultActor};
@@ -29,14 +30,11 @@ impl RefCache {
     /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a page below 1, and what the store fails with.
     pub async fn get_with(&self, id: &str, options: &GetOptions<'_>) -> Result<Response> {
         let agent = DefaultActor::agent(None, None);
-        let (ref_id, entry) = self
-            .fetch(
-                id,
-                options.actor.unwrap_or(&agent),
-                Access::Read,
-                Want::Head,
-            )
-            .await?;
+        let found = match options.actor {
+            Some(actor) => self.fetch(id, actor, Access::Read, Want::Head).await,
+            None => self.fetch_own(id, &agent, Access::Read, Want::Head).await,
+        };
+        let (ref_id, entry) = found?;
         let result = self.view(&ref_id, &entry, options).await?;
         Ok(Response {
             ref_id,
@@ -52,8 +50,9 @@ impl RefCache {
     /// # Errors
     /// As [`resolve_as`](Self::resolve_as).
     pub async fn resolve<T: DeserializeOwned>(&self, id: &str) -> Result<T> {
-        self.resolve_as(id, &DefaultActor::agent(None, None), Access::Use)
-            .await
+        let agent = DefaultActor::agent(None, None);
+        let found = self.fetch_own(id, &agent, Access::Use, Want::Value).await;
+        found?.1.value.document()?.deserialize()
     }
 
     /// The value, for this actor.
@@ -106,15 +105,16 @@ impl RefCache {
         namespace: Option<&str>,
         actor: Option<&dyn Actor>,
     ) -> Result<Vec<Arc<str>>> {
-        let mut keys = self.keys(namespace).await?;
         let Some(actor) = actor else {
-            return Ok(keys);
+            return self.keys(namespace).await;
         };
+        self.count_attempt(actor).await?;
+        let mut keys = self.keys(namespace).await?;
         let mut readable = Vec::with_capacity(keys.len());
         for key in keys.drain(..) {
             let found = self.parts.backend.get(&key, self.now(), Want::Head).await?;
             match found.map(|entry| self.authorize(&entry, actor, Access::Read)) {
-                Some(Ok(())) => readable.push(key),
+                Some(Ok(_)) => readable.push(key),
                 Some(Err(error)) if error.kind() != ErrorKind::PermissionDenied => {
                     return Err(error);
                 }
@@ -145,8 +145,23 @@ impl RefCache {
             || self.parts.backend.exists(text, self.now()).await?)
     }
 
-    /// The live entry that is meant, if the actor may do that with it.
+    /// The live entry that is meant, as the actor sees it, if it may do that with it; counts against the limits of
+    /// rates.
     pub(crate) async fn fetch(
+        &self,
+        id: &str,
+        actor: &dyn Actor,
+        access: Access,
+        want: Want,
+    ) -> Result<Found> {
+        self.count_attempt(actor).await?;
+        let found = self.fetch_own(id, actor, access, want).await?;
+        self.count_use(&found.1.namespace, Some(&found.0)).await?;
+        Ok(found)
+    }
+
+    /// The same for the server itself, which may come as often as it likes.
+    pub(crate) async fn fetch_own(
         &self,
         id: &str,
         actor: &dyn Actor,
@@ -157,9 +172,22 @@ impl RefCache {
             .find(id, want, |entry| {
                 self.authorize(entry, actor, access).is_ok()
             })
-            .await?;
-        let found = found.ok_or_else(|| not_found(id))?;
-        self.authorize(&found.1, actor, access)?;
-        Ok(found)
+            .await;
+        let (ref_id, entry) = match found {
+            Ok(Some(found)) => found,
+            Ok(None) => {
+                self.record_missing(id, actor)?;
+                return Err(not_found(id));
+            }
+            Err(error) => {
+                if error.kind() == ErrorKind::NotFound {
+                    self.record_missing(id, actor)?;
+                }
+                return Err(error);
+            }
+        };
+        let outcome = self.authorize(&entry, actor, access);
+        let sees = self.recorded(outcome, access, Act::on(&ref_id, &entry, Some(actor)))?;
+        Ok((ref_id, sees.of(&entry)))
     }
 }

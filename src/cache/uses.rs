@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 
 use super::RefCache;
 use super::options::Access;
+use super::present::Sees;
 use crate::access::{AccessPolicy, Actor};
 use crate::entry::Entry;
 use crate::error::{ErrorKind, Result};
@@ -62,6 +63,14 @@ pub(crate) struct Used {
     pub(crate) id: Arc<str>,
     /// The entry.
     pub(crate) entry: Arc<Entry>,
+}
+
+/// A value that was used, and that somebody may not see all of.
+pub(crate) struct Hidden {
+    /// The value.
+    pub(crate) used: Used,
+    /// What they may see of it.
+    pub(crate) seen: Option<Arc<Entry>>,
 }
 
 impl Uses {
@@ -126,16 +135,22 @@ impl Uses {
         Ok(!self.hidden_from(actor)?.is_empty())
     }
 
-    /// Of what was used, that which this actor may not see.
+    /// Of what was used, that which this actor may not see, or not all of.
     ///
     /// # Errors
     /// As [`hides_from`](Self::hides_from).
-    pub(crate) fn hidden_from(&self, actor: &dyn Actor) -> Result<Vec<Used>> {
+    pub(crate) fn hidden_from(&self, actor: &dyn Actor) -> Result<Vec<Hidden>> {
         let mut hidden = Vec::new();
         for used in self.used() {
             match used.cache.authorize(&used.entry, actor, Access::Read) {
-                Ok(()) => {}
-                Err(error) if error.kind() == ErrorKind::PermissionDenied => hidden.push(used),
+                Ok(Sees::All) => {}
+                Ok(Sees::Masked(masks)) => {
+                    let seen = Some(used.entry.seen(masks));
+                    hidden.push(Hidden { used, seen });
+                }
+                Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                    hidden.push(Hidden { used, seen: None });
+                }
                 Err(error) => return Err(error),
             }
         }

@@ -43,6 +43,7 @@ impl RefCache {
         entry: &Arc<Entry>,
         options: &GetOptions<'_>,
     ) -> Result<Arc<PreviewResult>> {
+        entry.value.ready().await?;
         let mut round = 0;
         loop {
             let sight = if self.takes_long(entry, options)? {

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::RefCache;
+use super::audited::Act;
 use super::options::{Access, GetOptions, Reference, SetOptions};
 use crate::access::{Actor, Permission, PolicySource};
+use crate::audit::Action;
 use crate::backend::{PutOptions, SMALL, Scope, Want};
 use crate::clock::Timestamp;
 use crate::entry::{Details, Entry};
@@ -75,7 +77,18 @@ impl RefCache {
         let name = self.key_name(&namespace, key);
         let now = self.now();
         if let Some(actor) = options.actor {
-            self.authorize_write(&name, &policy, actor, now).await?;
+            self.count_attempt(actor).await?;
+            let may = self.authorize_write(&name, &policy, actor, now).await;
+            may.map_err(|error| {
+                let act = Act {
+                    namespace: Some(&namespace),
+                    actor: Some(actor),
+                    tool: options.tool_name,
+                    ..Act::default()
+                };
+                self.denied(error, act)
+            })?;
+            self.count_use(&namespace, None).await?;
         }
         let details = Details {
             tool_name: options.tool_name.map(Arc::from),
@@ -108,9 +121,20 @@ impl RefCache {
         }
         let entry = Arc::new(entry);
         if options.prepare && entry.value.total_size().is_some_and(|size| size > SMALL) {
-            // what is shown of a tool's result is asked for at once, and again with every hit
-            self.make_view(&entry, &GetOptions::default()).await?;
+            // what is shown of a tool's result is asked for at once, and again with every hit: by agents
+            let seen = match entry.policy.masked_paths()? {
+                Some(masks) => entry.seen(masks),
+                None => Arc::clone(&entry),
+            };
+            self.make_view(&seen, &GetOptions::default()).await?;
         }
+        self.record(
+            Action::Stored,
+            Act {
+                tool: options.tool_name,
+                ..Act::on(ref_id.as_str(), &entry, options.actor.or(options.caller))
+            },
+        )?;
         let put = PutOptions {
             name: Some(&name),
             retire_at: Some(now + settings.default_ttl.unwrap_or(RETIREMENT)),
@@ -145,18 +169,42 @@ impl RefCache {
     /// # Errors
     /// [`PermissionDenied`](ErrorKind::PermissionDenied), and what the store fails with.
     pub async fn delete(&self, id: &str, actor: Option<&dyn Actor>) -> Result<bool> {
+        self.remove(id, actor, actor.is_some()).await
+    }
+
+    /// The same; `counted` against the limits of rates, or for the server itself.
+    pub(crate) async fn remove(
+        &self,
+        id: &str,
+        actor: Option<&dyn Actor>,
+        counted: bool,
+    ) -> Result<bool> {
         let may = |entry: &Entry| {
-            actor.map_or(Ok(()), |actor| self.authorize(entry, actor, Access::Delete))
+            actor.map_or(Ok(()), |actor| {
+                self.authorize(entry, actor, Access::Delete).map(drop)
+            })
         };
+        if let Some(actor) = actor.filter(|_| counted) {
+            self.count_attempt(actor).await?;
+        }
         match self
             .find(id, Want::Head, |entry| may(entry).is_ok())
             .await?
         {
             Some((ref_id, entry)) => {
-                may(&entry)?;
+                let act = Act::on(&ref_id, &entry, actor);
+                self.recorded(may(&entry), Access::Delete, act)?;
+                if counted {
+                    self.count_use(&entry.namespace, Some(&ref_id)).await?;
+                }
                 self.parts.backend.delete(&ref_id).await
             }
-            None => Ok(false),
+            None => {
+                if let Some(actor) = actor {
+                    self.record_missing(id, actor)?;
+                }
+                Ok(false)
+            }
         }
     }
 
@@ -170,20 +218,38 @@ impl RefCache {
             cache: Some(self.name()),
             namespace,
         };
-        let Some(actor) = actor else {
-            return self.parts.backend.clear(scope).await;
+        let record = |count| {
+            let act = Act {
+                namespace,
+                actor,
+                count: Some(count),
+                ..Act::default()
+            };
+            self.record(Action::Cleared, act)
         };
         let now = self.now();
-        let mut removed = 0;
+        let Some(actor) = actor else {
+            if self.is_audited() {
+                record(self.parts.backend.keys(scope, now).await?.len())?;
+            }
+            return self.parts.backend.clear(scope).await;
+        };
+        self.count_attempt(actor).await?;
+        let mut removable = Vec::new();
         for id in self.parts.backend.keys(scope, now).await? {
             let Some(entry) = self.parts.backend.get(&id, now, Want::Head).await? else {
                 continue;
             };
             match self.authorize(&entry, actor, Access::Delete) {
-                Ok(()) => removed += usize::from(self.parts.backend.delete(&id).await?),
+                Ok(_) => removable.push(id),
                 Err(error) if error.kind() == ErrorKind::PermissionDenied => {}
                 Err(error) => return Err(error),
             }
+        }
+        record(removable.len())?;
+        let mut removed = 0;
+        for id in removable {
+            removed += usize::from(self.parts.backend.delete(&id).await?);
         }
         Ok(removed)
     }

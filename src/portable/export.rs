@@ -4,8 +4,9 @@ use std::io::Write;
 
 use super::Progress;
 use super::line::{First, Last, Lines, Named};
+use crate::audit::Action;
 use crate::backend::{Scope, Want, stored};
-use crate::cache::RefCache;
+use crate::cache::{Act, RefCache};
 use crate::error::{ErrorKind, Result};
 use crate::runtime::block_on;
 
@@ -95,6 +96,7 @@ async fn read(
         }
         Err(error) => return Err(error.with("reference", id)),
     };
+    cache.record(Action::Exported, Act::on(id, &entry, None))?;
     let name = backend.name_of(id).await?;
     Ok(Some(Named {
         ref_id: id.to_owned(),

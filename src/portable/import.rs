@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use super::Progress;
 use super::line::{self, Line, Named, bad};
+use crate::audit::Action;
 use crate::backend::{PutOptions, Want, stored};
-use crate::cache::RefCache;
+use crate::cache::{Act, RefCache};
 use crate::error::{Error, ErrorKind, Result};
 use crate::reference::cache_of;
 use crate::runtime::block_on;
@@ -152,6 +153,7 @@ async fn store(
         }
     }
     if !options.dry_run {
+        cache.record(Action::Imported, Act::on(&ref_id, &entry, None))?;
         let options = PutOptions {
             name: named.as_ref(),
             ..PutOptions::default()

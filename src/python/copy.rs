@@ -1,5 +1,6 @@
 //! Copies of Python values: what was stored must not change with the caller's object.
 
+use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{
@@ -7,6 +8,8 @@ use pyo3::types::{
     PyTuple, PyType,
 };
 use pyo3::{PyTraverseError, PyVisit};
+
+use super::raw;
 
 /// Live objects that a document's notes refer to.
 pub(super) struct Objects {
@@ -55,34 +58,40 @@ impl Objects {
 
 /// A copy of a value: JSON containers are rebuilt, their text and numbers shared.
 pub(super) fn value<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let shared = Shared::new(value.py());
+    copied(value, &shared)
+}
+
+fn copied<'py>(value: &Bound<'py, PyAny>, shared: &Shared) -> PyResult<Bound<'py, PyAny>> {
     let py = value.py();
-    let kind = value.get_type_ptr();
-    if kind == py.get_type::<PyDict>().as_type_ptr() {
-        let copy = value.cast::<PyDict>()?.copy()?;
-        // replacing values of existing keys does not disturb the iteration over the original
-        for (key, item) in value.cast::<PyDict>()? {
-            if !is_shared(&item) {
-                copy.set_item(key, self::value(&item)?)?;
+    if let Ok(dict) = value.cast_exact::<PyDict>() {
+        let copy = dict.copy()?;
+        if !raw::all_values(dict, |kind| shared.has(kind)) {
+            // replacing values of existing keys does not disturb the iteration over the original
+            for (key, item) in dict {
+                if !shared.has(item.get_type_ptr()) {
+                    copy.set_item(key, copied(&item, shared)?)?;
+                }
             }
         }
         Ok(copy.into_any())
-    } else if kind == py.get_type::<PyList>().as_type_ptr() {
-        let list = value.cast::<PyList>()?;
+    } else if let Ok(list) = value.cast_exact::<PyList>() {
         let copy = list.get_slice(0, list.len());
-        for (i, item) in list.iter().enumerate() {
-            if !is_shared(&item) {
-                copy.set_item(i, self::value(&item)?)?;
+        if !raw::all_items(list, |kind| shared.has(kind)) {
+            for (i, item) in list.iter().enumerate() {
+                if !shared.has(item.get_type_ptr()) {
+                    copy.set_item(i, copied(&item, shared)?)?;
+                }
             }
         }
         Ok(copy.into_any())
-    } else if kind == py.get_type::<PyTuple>().as_type_ptr() {
-        let tuple = value.cast::<PyTuple>()?;
-        if tuple.iter().all(|item| is_shared(&item)) {
+    } else if let Ok(tuple) = value.cast_exact::<PyTuple>() {
+        if tuple.iter().all(|item| shared.has(item.get_type_ptr())) {
             return Ok(value.clone());
         }
         let items = tuple
             .iter()
-            .map(|item| self::value(&item))
+            .map(|item| copied(&item, shared))
             .collect::<PyResult<Vec<_>>>()?;
         Ok(PyTuple::new(py, items)?.into_any())
     } else {
@@ -90,15 +99,23 @@ pub(super) fn value<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny
     }
 }
 
-/// Whether the object is of a type that never changes and needs no look inside.
-fn is_shared(value: &Bound<'_, PyAny>) -> bool {
-    let kind = value.get_type_ptr();
-    let py = value.py();
-    kind == py.get_type::<PyString>().as_type_ptr()
-        || kind == py.get_type::<PyInt>().as_type_ptr()
-        || kind == py.get_type::<PyFloat>().as_type_ptr()
-        || kind == py.get_type::<PyBool>().as_type_ptr()
-        || value.is_none()
+/// The types whose objects never change and need no look inside, the usual ones first.
+struct Shared([*mut ffi::PyTypeObject; 5]);
+
+impl Shared {
+    fn new(py: Python<'_>) -> Self {
+        Self([
+            py.get_type::<PyString>().as_type_ptr(),
+            py.get_type::<PyInt>().as_type_ptr(),
+            py.get_type::<PyFloat>().as_type_ptr(),
+            py.get_type::<PyBool>().as_type_ptr(),
+            py.None().bind(py).get_type_ptr(),
+        ])
+    }
+
+    fn has(&self, kind: *mut ffi::PyTypeObject) -> bool {
+        self.0.contains(&kind)
+    }
 }
 
 /// Copies of objects that are no JSON containers.
@@ -109,7 +126,8 @@ pub(super) fn leaves(py: Python<'_>, objects: Vec<Py<PyAny>>) -> PyResult<Vec<Py
 
 /// A copy of something that is no JSON container; itself if it never changes or cannot be copied.
 fn leaf<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-    if is_shared(value) || value.is_exact_instance_of::<PyBytes>() {
+    let shared = Shared::new(value.py());
+    if shared.has(value.get_type_ptr()) || value.is_exact_instance_of::<PyBytes>() {
         return Ok(value.clone());
     }
     if value.is_exact_instance_of::<PySet>() || value.is_exact_instance_of::<PyByteArray>() {

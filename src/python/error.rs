@@ -1,5 +1,7 @@
 //! Errors across the border: Rust kinds become Python classes, Python exceptions pass through.
 
+use std::error::Error as StdError;
+
 use pyo3::exceptions::{
     PyException, PyKeyError, PyPermissionError, PyRuntimeError, PyTypeError, PyValueError,
 };
@@ -8,6 +10,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 
 use crate::error::{Error, ErrorKind};
+use crate::limits::RateLimited;
 
 /// The exception for an error of the core. One that came out of Python code is the same object again.
 pub(super) fn to_py(error: Error) -> PyErr {
@@ -19,10 +22,12 @@ pub(super) fn to_py(error: Error) -> PyErr {
     };
     match kind {
         ErrorKind::PermissionDenied => super::access::denied(message, source),
+        ErrorKind::RateLimited => rate_limited(message, source),
         ErrorKind::NotFound => PyKeyError::new_err(message),
         ErrorKind::InvalidArgument | ErrorKind::Unsupported => PyValueError::new_err(message),
         ErrorKind::InvalidType => PyTypeError::new_err(message),
         ErrorKind::Codec
+        | ErrorKind::Audit
         | ErrorKind::Backend
         | ErrorKind::Unreachable
         | ErrorKind::Timeout
@@ -34,6 +39,20 @@ pub(super) fn to_py(error: Error) -> PyErr {
             PyRuntimeError::new_err(message)
         }
     }
+}
+
+/// The `RateLimitExceeded` that says when to come back.
+fn rate_limited(message: String, source: Option<Box<dyn StdError + Send + Sync>>) -> PyErr {
+    static MAKE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let limited = source
+        .as_deref()
+        .and_then(|source| source.downcast_ref::<RateLimited>());
+    let retry_after = limited.map_or(0.0, |limited| limited.retry_after);
+    Python::attach(|py| {
+        let make = MAKE.import(py, "mcp_refcache.exceptions", "rate_limit_exceeded")?;
+        make.call1((message, retry_after)).map(PyErr::from_value)
+    })
+    .unwrap_or_else(|error| error)
 }
 
 /// An exception on its way through the core. A `PermissionError` is understood as a denial.
@@ -55,7 +74,8 @@ pub(super) fn from_py(raised: PyErr) -> Error {
 }
 
 /// The classes of `mcp_refcache.exceptions`, subclasses before their bases.
-const CLASSES: [(ErrorKind, &str); 6] = [
+const CLASSES: [(ErrorKind, &str); 7] = [
+    (ErrorKind::Audit, "AuditError"),
     (ErrorKind::Codec, "CodecError"),
     (ErrorKind::Busy, "BackendBusyError"),
     (ErrorKind::Timeout, "BackendTimeoutError"),

@@ -2,6 +2,7 @@
 
 mod access;
 mod arguments;
+mod audit;
 mod awaitable;
 mod cache;
 mod clock;
@@ -12,9 +13,11 @@ mod entry;
 mod error;
 mod fingerprint;
 mod hook;
+mod masked;
 mod measure;
 mod portable;
 mod preview;
+mod raw;
 mod resolve;
 mod snapshot;
 mod store;
@@ -37,11 +40,14 @@ mod _core {
 
     #[pymodule_export]
     use super::access::{
-        actor_matches, check_permission, effective_permissions, namespace_admits, namespace_name,
-        parse_namespace, required_session,
+        actor_matches, check_masked_paths, check_permission, effective_permissions,
+        escape_template_value, expand_template, namespace_admits, namespace_name, parse_namespace,
+        required_session,
     };
     #[pymodule_export]
     use super::arguments::Never;
+    #[pymodule_export]
+    use super::audit::{AuditLines, AuditLog, audit_verify};
     #[pymodule_export]
     use super::awaitable::Awaitable;
     #[pymodule_export]
@@ -50,6 +56,8 @@ mod _core {
     use super::contains_refs::contains_refs;
     #[pymodule_export]
     use super::fingerprint::{Unkeyable, fingerprint, identity_of};
+    #[pymodule_export]
+    use super::masked::masked;
     #[pymodule_export]
     use super::measure::{Encoding, count_characters, count_tokens, json_text};
     #[pymodule_export]

@@ -189,6 +189,10 @@ pub(super) fn fresh<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, 
     match value {
         Value::Document(document) => decode::document(py, document),
         Value::Remote(remote) => decode::document(py, &remote.document()),
+        Value::Masked(masked) => {
+            let seen = masked.document().map_err(error::to_py)?;
+            decode::document(py, &seen)
+        }
         Value::Foreign(foreign) => match foreign.as_any().downcast_ref::<Snapshot>() {
             Some(snapshot) => snapshot.fresh(py),
             None => {

@@ -1,11 +1,5 @@
 //! The walker over Python objects: writes what `json.dumps(value, default=str)` writes, and notes
 //! what that text does not tell.
-//!
-//! The only file with `unsafe`: dicts are read through `PyDict_Next`, because the safe iterator
-//! panics when code that `str()` runs changes the dict under it; here that is a `RuntimeError`.
-#![allow(unsafe_code)]
-
-use std::ptr;
 
 use pyo3::exceptions::{PyRecursionError, PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -13,10 +7,14 @@ use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyT
 use pyo3::{ffi, intern};
 
 use super::error::is_exit;
+use super::raw::next_item;
 use crate::value::{KeyType, Note, Notes, write};
 
 /// Deepest nesting of a value.
 pub(super) const MAX_DEPTH: usize = 1000;
+
+/// Most values are no longer, and need no room beyond.
+const USUAL: usize = 1024;
 
 /// What a walk found.
 pub(super) struct Walked {
@@ -35,7 +33,7 @@ pub(super) struct Walked {
 /// foreign object raises.
 pub(super) fn walk(value: &Bound<'_, PyAny>) -> PyResult<Walked> {
     let walked = Walked {
-        text: String::new(),
+        text: String::with_capacity(USUAL),
         notes: Notes::default(),
         objects: Vec::new(),
     };
@@ -328,27 +326,6 @@ fn has_surrogate_pair(text: &Bound<'_, PyString>) -> PyResult<bool> {
         after_high = (0xD800..0xDC00).contains(&unit);
     }
     Ok(false)
-}
-
-/// The next item of a dict, as owned references: what runs between two steps may remove it.
-fn next_item<'py>(
-    dict: &Bound<'py, PyDict>,
-    position: &mut ffi::Py_ssize_t,
-) -> Option<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
-    let (mut key, mut value) = (ptr::null_mut(), ptr::null_mut());
-    // SAFETY: `dict` is a live dict and the interpreter is attached, so PyDict_Next may be called; it
-    // tolerates any position and any change between two calls (it may then skip or repeat items, which
-    // the caller finds out by the length). The pointers it gives are borrowed and valid until other
-    // code runs; they are turned into owned references before any does.
-    unsafe {
-        if ffi::PyDict_Next(dict.as_ptr(), position, &raw mut key, &raw mut value) == 0 {
-            return None;
-        }
-        Some((
-            Bound::from_borrowed_ptr(dict.py(), key),
-            Bound::from_borrowed_ptr(dict.py(), value),
-        ))
-    }
 }
 
 /// Appends an int of any size. Beyond the interpreter's digit limit: its `ValueError`.

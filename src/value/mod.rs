@@ -7,6 +7,7 @@ pub(crate) mod index;
 mod items;
 mod keys;
 pub(crate) mod literal;
+mod masked;
 mod mismatch;
 mod notes;
 mod parse;
@@ -24,6 +25,8 @@ pub(crate) mod write;
 pub(crate) use document::Outline;
 pub use document::{Container, Document, Kind};
 pub use excerpt::{Excerpt, Node};
+pub use masked::Masked;
+pub(crate) use masked::{Hide, hide};
 #[allow(unused_imports, reason = "used by the Python walker")]
 pub(crate) use notes::{KeyType, Note, Notes};
 pub use remote::Remote;

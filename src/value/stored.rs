@@ -4,8 +4,9 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Document, Excerpt, Remote};
+use super::{Document, Excerpt, Masked, Remote};
 use crate::error::Result;
+use crate::runtime::unblock;
 
 /// A stored value. It never changes, whatever callers do to the object they passed in or got back.
 #[derive(Clone)]
@@ -16,6 +17,8 @@ pub enum Value {
     Foreign(Arc<dyn ForeignValue>),
     /// A large value whose text is read from its store when it is looked at.
     Remote(Arc<Remote>),
+    /// A value as those see it from whom parts of it are hidden.
+    Masked(Arc<Masked>),
 }
 
 /// A snapshot in the form of another language, for instance a copy of Python containers.
@@ -57,6 +60,7 @@ impl Value {
             Value::Document(document) => Ok(Arc::clone(document)),
             Value::Foreign(value) => value.document(),
             Value::Remote(value) => Ok(value.document()),
+            Value::Masked(value) => value.document(),
         }
     }
 
@@ -70,6 +74,7 @@ impl Value {
             Value::Document(document) => Ok(Arc::clone(document)),
             Value::Foreign(value) => value.portable(),
             Value::Remote(value) => Ok(value.document()),
+            Value::Masked(value) => value.document(),
         }
     }
 
@@ -79,10 +84,44 @@ impl Value {
     /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if it is not there any more, and what the store
     /// fails with.
     pub async fn load(&self) -> Result<()> {
-        match self {
-            Value::Document(_) | Value::Foreign(_) => Ok(()),
+        match self.whole() {
             Value::Remote(value) => value.load_all().await,
+            Value::Document(_) | Value::Foreign(_) | Value::Masked(_) => Ok(()),
         }
+    }
+
+    /// Reads what no look can begin without: all of a value of which parts are hidden.
+    ///
+    /// # Errors
+    /// As [`Value::load`].
+    pub(crate) async fn ready(&self) -> Result<()> {
+        match self {
+            Value::Masked(value) if value.made().is_none() => {
+                self.load().await?;
+                match value.whole() {
+                    // may be large, and needs nobody's code
+                    Value::Remote(_) => {
+                        let value = Arc::clone(value);
+                        unblock(move || value.document()).await.map(drop)
+                    }
+                    _ => Ok(()),
+                }
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The value with nothing hidden: what its store keeps.
+    pub(crate) fn whole(&self) -> &Value {
+        match self {
+            Value::Masked(value) => value.whole(),
+            value => value,
+        }
+    }
+
+    /// Whether what was made of the value should not hold on to it.
+    pub(crate) fn is_remote(&self) -> bool {
+        matches!(self.whole(), Value::Remote(_))
     }
 
     /// Number of items of a list or dict (and of a binding's other collections), else `None`.
@@ -91,6 +130,7 @@ impl Value {
             Value::Document(document) => document.root().map(|root| root.len()),
             Value::Foreign(value) => value.total_items(),
             Value::Remote(value) => value.document().root().map(|root| root.len()),
+            Value::Masked(value) => value.total_items(),
         }
     }
 
@@ -100,6 +140,7 @@ impl Value {
             Value::Document(document) => Some(document.text_len()),
             Value::Foreign(value) => value.total_size(),
             Value::Remote(value) => Some(value.text_len()),
+            Value::Masked(value) => value.total_size(),
         }
     }
 
@@ -119,6 +160,7 @@ impl fmt::Debug for Value {
             Value::Document(document) => document.fmt(f),
             Value::Foreign(_) => f.write_str("Foreign(..)"),
             Value::Remote(value) => value.fmt(f),
+            Value::Masked(value) => value.fmt(f),
         }
     }
 }

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from mcp_refcache import __version__
-from mcp_refcache._cli import clear, config, doctor, export, import_, ls, proxy, show, stats
+from mcp_refcache._cli import audit, clear, config, doctor, export, import_, ls, proxy, show, stats
 from mcp_refcache._cli.errors import CliError
 
 __all__ = ["main"]
@@ -22,6 +22,7 @@ _COMMANDS = {
     "clear": clear,
     "export": export,
     "import": import_,
+    "audit": audit,
     "doctor": doctor,
 }
 _INTERRUPTED = 130

@@ -17,12 +17,15 @@ from mcp_refcache._cli.checks import Finding
 from mcp_refcache._cli.entries import Store
 from mcp_refcache._cli.errors import CliError
 from mcp_refcache.backends.base import CacheEntry
+from mcp_refcache.cache import RefCache
 from mcp_refcache.permissions import AccessPolicy, Permission
 
 _MEGABYTE = 1_000_000
 _LEAST_FREE_BYTES = 100 * _MEGABYTE
 _SKEW_SECONDS = 5.0
 _TRIAL_SECONDS = 60.0
+_LOCK_SECONDS = 1.0
+_MICROSECONDS = 1e6
 #: The original's references are this short; ours have 32 digits.
 _ORIGINAL_REF = re.compile(r"[^:]+:[a-f0-9]{16}\Z")
 
@@ -138,6 +141,7 @@ def _trial(store: Store) -> Iterator[Finding]:
     else:
         yield Finding("writing", "ok", "a trial entry was written, read and removed")
     yield from _file_clock(store)
+    yield from _server_clock(store)
 
 
 def _file_clock(store: Store) -> Iterator[Finding]:
@@ -150,3 +154,24 @@ def _file_clock(store: Store) -> Iterator[Finding]:
         yield Finding(
             "clocks", "warning", f"the file's clock differs from this machine's by {skew:.0f} s: see NTP"
         )
+
+
+def _server_clock(store: Store) -> Iterator[Finding]:
+    """Compare with the clock of Redis, which is that of all who share it: tokens of its locks are its time."""
+    core = RefCache("doctor", backend=store.backend)._core
+    if store.path is not None or not core.shared:
+        return
+    before = time.time()
+    try:
+        token = core.acquire(f"doctor:{secrets.token_hex(16)}", _LOCK_SECONDS)
+    except Exception as error:
+        yield Finding("clocks", "warning", f"the store gives no locks, which tell its time: {error}")
+        return
+    told = (token or 0) / _MICROSECONDS
+    skew = max(before - told, told - time.time(), 0.0)
+    if skew > _SKEW_SECONDS:
+        yield Finding(
+            "clocks", "warning", f"the store's clock differs from this machine's by {skew:,.0f} s: see NTP"
+        )
+    else:
+        yield Finding("clocks", "ok", f"the store's is within {_SKEW_SECONDS:.0f} s of this machine's")

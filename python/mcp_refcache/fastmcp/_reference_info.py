@@ -5,6 +5,7 @@ from datetime import datetime, timezone
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from mcp_refcache import _core
 from mcp_refcache._results import as_sent
 from mcp_refcache.backends.memory import MemoryBackend
 
@@ -27,7 +28,7 @@ def format_reference_info(ref_id: str, entry: "CacheEntry", include_preview: boo
     Returns:
         Where it lives and until when, who made it and whose it is, who may do what, and the type of its value.
     """
-    policy, value = entry.policy, entry.value
+    policy, value = entry.policy, shown_value(entry)
     info: dict[str, Any] = {
         "ref_id": ref_id,
         "namespace": entry.namespace,
@@ -48,6 +49,11 @@ def format_reference_info(ref_id: str, entry: "CacheEntry", include_preview: boo
     if include_preview:
         info["preview"] = as_sent(_beginning(value))
     return info
+
+
+def shown_value(entry: "CacheEntry") -> Any:
+    """Return the value of an entry as agents see it who may: what a tool answers, a model reads."""
+    return _core.masked(entry.value, entry.policy)
 
 
 def entries_of(cache: "RefCache") -> Iterator[tuple[str, "CacheEntry"]]:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 from mcp_refcache._results import as_sent
-from mcp_refcache.fastmcp._reference_info import entries_of, entry_of
+from mcp_refcache.fastmcp._reference_info import entries_of, entry_of, shown_value
 from mcp_refcache.fastmcp._reference_info import format_reference_info as _format_reference_info
 from mcp_refcache.models import PreviewStrategy, SizeMode
 
@@ -117,6 +117,9 @@ def create_list_references_tool(cache: "RefCache", admin_check: AdminChecker | N
                 and (include_expired or not entry.is_expired(now))
             ]
             wanted = [ref_id for _, ref_id in sorted(found)[offset : offset + limit]]
+            if include_preview:
+                for ref_id in wanted:
+                    cache._core.record("read", ref_id=ref_id)
             entries = ((ref_id, entry_of(cache, ref_id)) for ref_id in wanted)
             shown = [
                 _format_reference_info(ref_id, entry, include_preview)
@@ -147,9 +150,10 @@ def create_get_reference_info_tool(cache: "RefCache", admin_check: AdminChecker 
         entry = await asyncio.to_thread(entry_of, cache, ref_id)
         if entry is None:
             return {"error": "Not found", **_not_found(ref_id)}
+        await asyncio.to_thread(cache._core.record, "read", ref_id=ref_id, namespace=entry.namespace)
         info = _format_reference_info(ref_id, entry, include_preview=True)
         if include_value:
-            info["value"] = as_sent(entry.value)
+            info["value"] = as_sent(shown_value(entry))
         return info
 
     return _with_context(get_reference_info)

@@ -128,6 +128,8 @@ def register_list_tool(mcp: Any, cache: "RefCache") -> list[str]:
         results: list[dict[str, Any]] = []
         for each in caches_of(mcp).values():
             reader = (await aread_caller(each)).actor
+            if each._is_limited:
+                await each._core.count(actor=reader, wait=False)
             results += await asyncio.to_thread(own_results, each, reader, limit)
         results.sort(key=lambda result: result["age_s"])
         return {"results": results[:limit]}
@@ -166,6 +168,7 @@ async def read_result(
 
     Raises:
         LookupError: If it cannot be read, whatever the reason; the text is for the model.
+        RateLimitExceeded: If the caller comes too often; likewise.
     """
     reader = (await aread_caller(cache)).actor
     limit = _limit(cache, full_limit)
@@ -175,7 +178,7 @@ async def read_result(
     try:
         if not _core.is_ref_id(ref_id):
             raise KeyError(ref_id)
-        if cache._tasks is not None and (unfinished := _ask(cache._tasks, ref_id, reader, cancel)):
+        if cache._tasks is not None and (unfinished := await _ask(cache._tasks, ref_id, reader, cancel)):
             return unfinished
         # large values are measured and cut: not on the event loop
         return await asyncio.to_thread(read, cache, ref_id, reader, options, limit)
@@ -184,9 +187,9 @@ async def read_result(
     raise LookupError(message)
 
 
-def _ask(tasks: "Tasks", ref_id: str, reader: "Actor", cancel: bool) -> dict[str, Any] | None:
+async def _ask(tasks: "Tasks", ref_id: str, reader: "Actor", cancel: bool) -> dict[str, Any] | None:
     """Tell of a call that is still running or has failed; None if the reference is not that of one."""
-    task = tasks.poll(ref_id, reader)
+    task = await tasks.apoll(ref_id, reader)
     if task is None:
         return None
     stopped = cancel and tasks.cancel(ref_id, reader)
@@ -217,7 +220,7 @@ def _limit(cache: "RefCache", full_limit: int | None) -> int:
 def _read(
     cache: "RefCache", ref_id: str, reader: "Actor", options: dict[str, Any], limit: int
 ) -> dict[str, Any]:
-    response = CacheResponse(**cache._core.get(ref_id, actor=reader, **options))
+    response = cache._response(cache._core.get(ref_id, actor=reader, **options))
     answer = response.model_dump()
     answer["preview"] = as_sent(answer["preview"])
     answer["preview_strategy"] = response.preview_strategy.value

@@ -16,7 +16,7 @@ from mcp_refcache.fastmcp.cache_tools import register_cache_tools, register_list
 from mcp_refcache.fastmcp.guard import guarded
 from mcp_refcache.fastmcp.instructions import cache_guide_prompt
 from mcp_refcache.fastmcp.resources import register_cache_resources
-from mcp_refcache.fastmcp.results import carries_reference, reads_references
+from mcp_refcache.fastmcp.results import carries_reference, off_loop, reads_references
 
 if TYPE_CHECKING:
     from mcp_refcache.cache import RefCache
@@ -83,7 +83,7 @@ class InstallMiddleware(Middleware):
         name = context.message.name
         with called_as(name):
             result = await self._identified(context, call_next, name, context.message.arguments)
-        if reads_references(name) or carries_reference(result, self._cache):
+        if reads_references(name) or await off_loop(self._cache, carries_reference, result, self._cache):
             _compat.stop_response_caching(context.fastmcp_context.fastmcp, name)
         return result
 

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from fastmcp.server.middleware import Middleware
 
@@ -21,7 +21,7 @@ from mcp_refcache._use import resolve_for
 from mcp_refcache.context import SizeMeasurer, TiktokenAdapter, TokenMeasurer
 from mcp_refcache.context_integration import expand_template
 from mcp_refcache.exceptions import WithheldError
-from mcp_refcache.fastmcp.results import carries_reference, join, reads_references, split
+from mcp_refcache.fastmcp.results import carries_reference, join, off_loop, reads_references, split
 from mcp_refcache.fastmcp.schemas import as_text, fits, takes_reference_itself, wants_text, widen_parameters
 from mcp_refcache.models import SizeMode
 
@@ -35,7 +35,6 @@ logger = logging.getLogger("mcp_refcache")
 #: Characters that take so long to parse that an event loop should not do it.
 _LONG: Final = 50_000
 
-T = TypeVar("T")
 CallNext = Callable[[Any], Any]
 
 
@@ -75,6 +74,7 @@ class RefCacheMiddleware(Middleware):
         if max_tokens is not None and max_tokens < 1:
             raise ValueError(f"max_tokens must be 1 or greater, not {max_tokens}")
         self._cache = cache
+        cache._made.expect(None)
         self._limit = cache.preview_config.max_size if max_tokens is None else max_tokens
         counts_tokens = cache.preview_config.size_mode == SizeMode.TOKEN
         self._counts_as_cache = counts_tokens or max_tokens is None
@@ -119,7 +119,7 @@ class RefCacheMiddleware(Middleware):
                 result = await self._call(context.copy(message=message), call_next, arguments)
         if not _compat.is_finished(result):
             return result
-        if await self._off_loop(carries_reference, result, self._cache):
+        if await off_loop(self._cache, carries_reference, result, self._cache):
             _compat.stop_response_caching(context.fastmcp_context.fastmcp, name)
             return result
         reply = await self._shrink(name, result, caller, collector)
@@ -134,7 +134,7 @@ class RefCacheMiddleware(Middleware):
     ) -> dict[str, Any]:
         if not _core.contains_refs(arguments, looks_like_one):
             return arguments
-        holders = await self._off_loop(self._holders, arguments)
+        holders = await off_loop(self._cache, self._holders, arguments)
         if not holders:
             return arguments
         tool = await _compat.find_tool(context.fastmcp_context.fastmcp, context.message.name)
@@ -156,10 +156,6 @@ class RefCacheMiddleware(Middleware):
         knows = self._cache._knows
         return [name for name, value in arguments.items() if _core.contains_refs(value, knows)]
 
-    async def _off_loop(self, work: Callable[..., T], *arguments: Any) -> T:
-        """Do what may ask the store, in a thread where it has to be waited for."""
-        return await asyncio.to_thread(work, *arguments) if self._cache._core.waits else work(*arguments)
-
     def _value(self, argument: Any, caller: Caller, collector: Collector) -> Any:
         try:
             return as_json(resolve_for(self._cache, argument, caller.actor, uses=collector.given))
@@ -172,7 +168,7 @@ class RefCacheMiddleware(Middleware):
 
     async def _call(self, context: Any, call_next: CallNext, arguments: dict[str, Any]) -> Any:
         """Call with resolved arguments, and keep them out of complaints about arguments."""
-        holders = await self._off_loop(self._holders, arguments)
+        holders = await off_loop(self._cache, self._holders, arguments)
         try:
             result = await call_next(context)
         except Exception as error:

@@ -4,6 +4,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from mcp_refcache import _compat
+from mcp_refcache.exceptions import RateLimitExceeded
 from mcp_refcache.fastmcp.cache_tools import cache_for, caches_of, read_result
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def register_cache_resources(mcp: Any, cache: "RefCache", *, is_new: bool = True
         ref_id = f"{cache}:{id}"
         try:
             answer = await read_result(cache_for(mcp, ref_id), ref_id, page=page, page_size=page_size)
-        except (LookupError, ValueError) as error:
+        except (LookupError, ValueError, RateLimitExceeded) as error:
             message = str(error.args[0])
         else:
             return json.dumps(answer, ensure_ascii=False, default=str)

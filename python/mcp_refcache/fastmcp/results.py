@@ -1,16 +1,19 @@
 """Tool results taken apart: what is data, what passes as it is, and how a reference takes the place of data."""
 
+import asyncio
 import json
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
 
 from mcp_refcache import _compat, _core
 
 if TYPE_CHECKING:
     from mcp_refcache.cache import RefCache
 
-__all__ = ["Parts", "carries_reference", "join", "reads_references", "split"]
+__all__ = ["Parts", "carries_reference", "join", "off_loop", "reads_references", "split"]
 
+
+T = TypeVar("T")
 
 _NOTHING: Final = object()
 
@@ -76,6 +79,11 @@ def carries_reference(result: Any, cache: "RefCache") -> bool:
     ref_id = answer.get("ref_id")
     is_answer = bool(answer.keys() & {"is_complete", "has_more"})
     return is_answer and isinstance(ref_id, str) and _core.is_ref_id(ref_id) and cache._knows(ref_id)
+
+
+async def off_loop(cache: "RefCache", work: Callable[..., T], *arguments: Any) -> T:
+    """Do what may ask the store, in a thread where it has to be waited for."""
+    return await asyncio.to_thread(work, *arguments) if cache._core.waits else work(*arguments)
 
 
 def _parsed(text: str) -> Any:

@@ -13,6 +13,7 @@
 //! names that no other run uses, and can be run at the same time. The store must have no limit that a few
 //! megabytes exceed. They wait for timers of Tokio, so they need its runtime.
 
+mod buckets;
 mod entries;
 mod leases;
 mod names;
@@ -21,6 +22,7 @@ mod subject;
 mod together;
 mod values;
 
+pub use buckets::*;
 pub use entries::*;
 pub use leases::*;
 pub use names::*;
@@ -64,6 +66,10 @@ pub async fn all(backend: &dyn Backend) {
     tokens_of_a_lease_grow(backend).await;
     a_fence_keeps_the_name_with_the_newer_holder(backend).await;
     a_fence_lets_the_holder_have_the_name(backend).await;
+
+    a_bucket_gives_its_burst(backend).await;
+    tokens_come_back(backend).await;
+    several_buckets_give_together_or_not_at_all(backend).await;
 
     values_come_back_as_they_were(backend).await;
     types_beside_the_text_come_back(backend).await;

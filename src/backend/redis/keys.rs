@@ -10,6 +10,7 @@
 //! | `mcp-refcache:{index}:name:<cache>:<key>` | hash | namespace -> id |
 //! | `mcp-refcache:{index}:lease:<name>` | string | the token of who holds it |
 //! | `mcp-refcache:{index}:last:<name>` | string | the token that was given last, for as long as a holder may be late |
+//! | `mcp-refcache:{index}:bucket:<key>` | string | the tokens of a rate limit, and when there were so many |
 //! | `mcp-refcache:{index}:caches`, `:bytes`, `:token` | | known cache names, sum of sizes, last token |
 //!
 //! The index lies in one slot of a Cluster, so that one script changes it in one step. The Lua side says
@@ -83,6 +84,11 @@ pub(super) fn lease(name: &str) -> String {
 /// The key of the last token of a lease.
 pub(super) fn last_token(name: &str) -> String {
     format!("{INDEX}last:{name}")
+}
+
+/// The key of a bucket.
+pub(super) fn bucket(name: &str) -> String {
+    format!("{INDEX}bucket:{name}")
 }
 
 #[cfg(test)]

@@ -2,8 +2,9 @@
 //!
 //! `options` and `url` say where; `connect`, `link`, `request` and `direct` get there and back; `keys` and `layout` say
 //! what is stored; the Lua in `scripts` does in one step what must be one; `read`, `write`, `cluster`, `lists`,
-//! `foreign` and `leases` ask for it.
+//! `foreign`, `leases` and `buckets` ask for it.
 
+mod buckets;
 mod cluster;
 mod connect;
 mod direct;
@@ -35,6 +36,7 @@ use bytes::Bytes;
 use super::{Capabilities, Head, PutOptions, Record, RecordStore, Scope, Want};
 use crate::clock::Timestamp;
 use crate::error::Result;
+use crate::limits::{Demand, Take};
 use crate::reference::KeyName;
 use link::{Again, Link};
 
@@ -55,7 +57,7 @@ pub use options::{ConnectionInfo, Node, RedisOptions, Servers, Tls};
 /// keys of the database, as the entries of the original stand in no index: about 6 s per million keys (measured on a
 /// busy machine of two cores), in steps between which the server serves others.
 ///
-/// Leases end by the server's clock. Expiry is the server's as well as ours: it removes an entry as many
+/// Leases end, and rate limits count, by the server's clock. Expiry is the server's as well as ours: it removes an entry as many
 /// milliseconds after its writing as it was to live, and what is expired by the `now` handed in is never returned.
 ///
 /// A server that evicts keys by itself (`maxmemory-policy allkeys-*`) may evict the index: entries stay readable
@@ -187,5 +189,9 @@ impl RecordStore for RedisStore {
 
     async fn release(&self, lease: &str, token: u64, _now: Timestamp) -> Result<bool> {
         self.give_lease(lease, token).await
+    }
+
+    async fn take(&self, demands: &[Demand], _now: Timestamp) -> Result<Take> {
+        self.take_tokens(demands).await
     }
 }

@@ -30,6 +30,7 @@ scripts! {
     ACQUIRE = ["acquire.lua"];
     RENEW = ["renew.lua"];
     RELEASE = ["release.lua"];
+    TAKE = ["take.lua"];
     CLUSTER_STORE = ["entry.lua", "cluster_store.lua"];
     CLUSTER_RETIRE = ["entry.lua", "cluster_retire.lua"];
     CLUSTER_ENTER = ["index.lua", "cluster_enter.lua"];

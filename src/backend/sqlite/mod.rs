@@ -1,5 +1,6 @@
 //! [`SqliteStore`]: records in a SQLite file, which the original package may use at the same time.
 
+mod buckets;
 mod connection;
 mod fault;
 mod file;
@@ -32,6 +33,7 @@ use self::write::Write;
 use super::{Capabilities, Head, PutOptions, Record, RecordStore, Scope, Want};
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
+use crate::limits::{Demand, Take};
 use crate::reference::KeyName;
 use crate::runtime::unblock;
 
@@ -300,5 +302,11 @@ impl RecordStore for SqliteStore {
             leases::end_at(db, &lease, token, now, now)
         })
         .await
+    }
+
+    async fn take(&self, demands: &[Demand], now: Timestamp) -> Result<Take> {
+        let demands = demands.to_vec();
+        self.writing(SLIGHT, move |db| buckets::take(db, &demands, now))
+            .await
     }
 }

@@ -19,6 +19,7 @@ use super::{Backend, Capabilities, PutOptions, Scope, Want};
 use crate::clock::Timestamp;
 use crate::entry::Entry;
 use crate::error::{Error, ErrorKind, Result};
+use crate::limits::{Demand, Take};
 use crate::reference::KeyName;
 use crate::runtime::unblock;
 
@@ -168,7 +169,8 @@ impl Backend for Stored {
     }
 
     async fn remember(&self, id: &str, entry: &Entry) -> Result<()> {
-        if entry.value.total_size().is_none_or(|size| size <= SMALL) {
+        let value = entry.value.whole();
+        if value.total_size().is_none_or(|size| size <= SMALL) {
             return Ok(());
         }
         let Some(Record { head, .. }) = self
@@ -180,7 +182,7 @@ impl Backend for Stored {
             return Ok(());
         };
         let decoder = self.decoder(id);
-        let document = entry.value.document()?;
+        let document = value.document()?;
         let side = match decoder.side(&head)? {
             Some(side) => side.with_views(entry, &document)?,
             // written by the original: only with the whole text at hand an index can be made
@@ -256,6 +258,10 @@ impl Backend for Stored {
 
     async fn release(&self, lease: &str, token: u64, now: Timestamp) -> Result<bool> {
         self.store.release(lease, token, now).await
+    }
+
+    async fn take(&self, demands: &[Demand], now: Timestamp) -> Result<Take> {
+        self.store.take(demands, now).await
     }
 }
 

@@ -16,7 +16,7 @@ use crate::value::index::{CharIndex, Index};
 use crate::value::{Container, Document, Excerpt, Kind, Outline};
 
 /// Sides of another version are not read; they are made again.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 /// How many views are kept with a value.
 const MOST_VIEWS: usize = 4;
 /// Views longer than this are cheap to make compared with what it costs to read them.
@@ -66,6 +66,8 @@ struct View {
     max_size: u64,
     page: Option<u64>,
     page_size: Option<u64>,
+    /// The masks under which it was made.
+    masks: Option<u64>,
     shown_as: PreviewStrategy,
     text: String,
     types: Option<String>,
@@ -243,6 +245,7 @@ impl View {
             max_size: key.max_size as u64,
             page: key.page.map(|page| page as u64),
             page_size: key.page_size.map(|size| size as u64),
+            masks: key.masks,
             shown_as: view.strategy,
             types: shown.types(),
             text: shown.text().to_owned(),
@@ -263,6 +266,7 @@ impl View {
             max_size: usize::try_from(self.max_size).ok()?,
             page: number(self.page),
             page_size: number(self.page_size),
+            masks: self.masks,
         };
         let result = PreviewResult {
             excerpt: Excerpt::detached(Arc::new(shown)),

@@ -1,17 +1,22 @@
 //! What the classes in `mcp_refcache.permissions` and `mcp_refcache.access` call.
 
+use std::borrow::Cow;
+
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
+use pyo3::types::{PyMapping, PyString};
 
+use super::super::arguments::text;
 use super::super::error::to_py;
 use super::actor::PyActor;
 use super::checker::NativeChecker;
 use super::permission;
-use super::policy::PyPolicy;
+use super::policy::{PyPolicy, masks_of};
 use super::resolver::{self, PyResolver};
 use crate::access::{
-    Actor, ActorPattern, ActorType, DefaultNamespaceRules, DefaultPermissionChecker, Namespace,
-    NamespaceRules, PermissionChecker,
+    Actor, ActorPattern, ActorType, DefaultNamespaceRules, DefaultPermissionChecker, Filling,
+    Namespace, NamespaceRules, PermissionChecker, escape_id, expand_template as expand,
 };
 
 /// Calls `ask` with the core's checker over this resolver.
@@ -43,6 +48,12 @@ pub(crate) fn check_permission(
     with_checker(resolver, |checker| {
         checker.check(&policy, required, &actor, namespace)
     })
+}
+
+/// Raise ValueError for what is no masked path, TypeError for what is no text.
+#[pyfunction]
+pub(crate) fn check_masked_paths(paths: &Bound<'_, PyAny>) -> PyResult<()> {
+    masks_of(paths).map(drop)
 }
 
 /// Everything that the actor may do.
@@ -97,4 +108,39 @@ pub(crate) fn required_session(namespace: &str) -> PyResult<Option<String>> {
 pub(crate) fn namespace_name(parts: Vec<(PyBackedStr, PyBackedStr)>) -> PyResult<String> {
     let parts: Vec<(&str, &str)> = parts.iter().map(|(scope, id)| (&**scope, &**id)).collect();
     Namespace::of_parts(&parts).map(String::from).map_err(to_py)
+}
+
+/// The template with its placeholders filled: with values, escaped, or else with the text for their names.
+#[pyfunction]
+pub(crate) fn expand_template(
+    template: &str,
+    values: &Bound<'_, PyMapping>,
+    texts: &Bound<'_, PyMapping>,
+) -> PyResult<String> {
+    expand(template, |name| {
+        if !values.contains(name)? {
+            let fallback = match texts.contains(name)? {
+                true => texts.get_item(name)?.extract()?,
+                false => "unknown".to_owned(),
+            };
+            return Ok(Filling::Text(Cow::Owned(fallback)));
+        }
+        let value = values.get_item(name)?;
+        if value.is_none() {
+            return Ok(Filling::Text(Cow::Borrowed("")));
+        }
+        match value.cast::<PyString>() {
+            Ok(id) => Ok(Filling::Id(Cow::Owned(text(name, id)?.to_owned()))),
+            Err(_) => Err(PyTypeError::new_err(format!(
+                "context value '{name}' must be str or None, not {}",
+                value.get_type().name()?
+            ))),
+        }
+    })
+}
+
+/// The id as templates write it.
+#[pyfunction]
+pub(crate) fn escape_template_value(value: &str) -> Cow<'_, str> {
+    escape_id(value)
 }

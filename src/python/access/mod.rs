@@ -16,6 +16,7 @@ pub(super) use {
 };
 
 pub(super) use functions::{
-    actor_matches, check_permission, effective_permissions, namespace_admits, namespace_name,
-    parse_namespace, required_session,
+    actor_matches, check_masked_paths, check_permission, effective_permissions,
+    escape_template_value, expand_template, namespace_admits, namespace_name, parse_namespace,
+    required_session,
 };

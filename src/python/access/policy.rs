@@ -11,9 +11,9 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyFrozenSet, PyString, PyType};
 use pyo3::{PyTraverseError, PyVisit, intern, pybacked::PyBackedStr};
 
-use super::super::error::from_py;
+use super::super::error::{from_py, to_py};
 use super::permission;
-use crate::access::{AccessPolicy, ActorPattern, ActorPatterns, Permission, PolicySource};
+use crate::access::{AccessPolicy, ActorPattern, ActorPatterns, Masks, Permission, PolicySource};
 use crate::error::Result;
 
 /// A Python object that reads like an `AccessPolicy`. Lists, owner and session that it lacks count as
@@ -40,9 +40,26 @@ impl PolicySource for PyPolicy {
             .map_err(from_py)
     }
 
+    fn masked_paths(&self) -> Result<Option<Masks>> {
+        Python::attach(|py| masks(self.0.bind(py))).map_err(from_py)
+    }
+
     fn as_any(&self) -> &dyn Any {
         self
     }
+}
+
+/// The masks of a policy; None counts as none, as does a policy that knows of no masks.
+fn masks(policy: &Bound<'_, PyAny>) -> PyResult<Option<Masks>> {
+    let paths = policy.getattr_opt(intern!(policy.py(), "masked_paths"))?;
+    let paths = paths.filter(|paths| !paths.is_none());
+    static COMPILED: Compiled<Masks> = Compiled::new();
+    paths.map(|paths| COMPILED.of(&paths, masks_of)).transpose()
+}
+
+/// The masks of some paths.
+pub(super) fn masks_of(paths: &Bound<'_, PyAny>) -> PyResult<Masks> {
+    Masks::new(texts(paths, "masked paths")?.iter()).map_err(to_py)
 }
 
 fn read<'py>(policy: &Bound<'py, PyAny>) -> PyResult<AccessPolicy> {
@@ -57,7 +74,7 @@ fn read<'py>(policy: &Bound<'py, PyAny>) -> PyResult<AccessPolicy> {
     };
     let text = |name: &Bound<'py, PyString>| optional(name)?.map(text_or_unequal).transpose();
     let patterns =
-        |name: &Bound<'py, PyString>| optional(name)?.map(|list| compiled(&list)).transpose();
+        |name: &Bound<'py, PyString>| optional(name)?.map(|list| patterns_of(&list)).transpose();
 
     let user_permissions = permissions(intern!(py, "user_permissions"))?;
     let agent_permissions = permissions(intern!(py, "agent_permissions"))?;
@@ -75,6 +92,7 @@ fn read<'py>(policy: &Bound<'py, PyAny>) -> PyResult<AccessPolicy> {
         bound_session: text(intern!(py, "bound_session"))?,
         allowed_permissions: permissions(intern!(py, "allowed_permissions"))?
             .unwrap_or(Permission::FULL),
+        masked_paths: masks(policy)?,
     })
 }
 
@@ -93,47 +111,58 @@ fn text_or_unequal(value: Bound<'_, PyAny>) -> PyResult<String> {
 /// How many compiled lists are remembered; policies share few.
 const REMEMBERED: usize = 256;
 
-/// Compiled lists by the address of their frozenset, which is kept so that the address stays its own.
-type Compiled = Mutex<HashMap<usize, (Py<PyFrozenSet>, ActorPatterns)>>;
+/// What was compiled of frozensets, by their address; each is kept so that the address stays its own.
+struct Compiled<T>(PyOnceLock<Mutex<HashMap<usize, (Py<PyFrozenSet>, T)>>>);
 
-/// The patterns of a list; those of a frozenset are compiled once.
-fn compiled(list: &Bound<'_, PyAny>) -> PyResult<ActorPatterns> {
-    static COMPILED: PyOnceLock<Compiled> = PyOnceLock::new();
-    let Ok(set) = list.cast_exact::<PyFrozenSet>() else {
-        return compile(list);
-    };
-    let known = COMPILED.get_or_init(list.py(), Mutex::default);
-    let address = set.as_ptr().addr();
-    if let Some((_, patterns)) = known.lock().get(&address) {
-        return Ok(patterns.clone());
+impl<T: Clone + Send> Compiled<T> {
+    const fn new() -> Self {
+        Self(PyOnceLock::new())
     }
-    let patterns = compile(list)?;
-    let mut known = known.lock();
-    let forgotten = if known.len() >= REMEMBERED {
-        std::mem::take(&mut *known)
-    } else {
-        HashMap::new()
-    };
-    known.insert(address, (set.clone().unbind(), patterns.clone()));
-    drop(known);
-    drop(forgotten); // after the lock: dropping Python objects may run code
-    Ok(patterns)
+
+    /// What `compile` makes of a list; of a frozenset, once.
+    fn of(
+        &self,
+        list: &Bound<'_, PyAny>,
+        compile: impl FnOnce(&Bound<'_, PyAny>) -> PyResult<T>,
+    ) -> PyResult<T> {
+        let Ok(set) = list.cast_exact::<PyFrozenSet>() else {
+            return compile(list);
+        };
+        let known = self.0.get_or_init(list.py(), Mutex::default);
+        let address = set.as_ptr().addr();
+        if let Some((_, compiled)) = known.lock().get(&address) {
+            return Ok(compiled.clone());
+        }
+        let compiled = compile(list)?;
+        let mut known = known.lock();
+        let forgotten = if known.len() >= REMEMBERED {
+            std::mem::take(&mut *known)
+        } else {
+            HashMap::new()
+        };
+        known.insert(address, (set.clone().unbind(), compiled.clone()));
+        drop(known);
+        drop(forgotten); // after the lock: dropping Python objects may run code
+        Ok(compiled)
+    }
 }
 
-fn compile(list: &Bound<'_, PyAny>) -> PyResult<ActorPatterns> {
-    list.try_iter()?
-        .map(|item| {
-            let item = item?;
-            item.extract::<PyBackedStr>()
-                .map_err(|_| match item.get_type().name() {
-                    Ok(found) => {
-                        PyTypeError::new_err(format!("actor patterns must be str, not {found}"))
-                    }
-                    Err(error) => error,
-                })
+/// The patterns of a list of actors.
+fn patterns_of(list: &Bound<'_, PyAny>) -> PyResult<ActorPatterns> {
+    static COMPILED: Compiled<ActorPatterns> = Compiled::new();
+    COMPILED.of(list, |list| {
+        Ok(texts(list, "actor patterns")?.iter().collect())
+    })
+}
+
+fn texts(list: &Bound<'_, PyAny>, what: &str) -> PyResult<Vec<PyBackedStr>> {
+    let text = |item: Bound<'_, PyAny>| {
+        item.extract().map_err(|_| match item.get_type().name() {
+            Ok(found) => PyTypeError::new_err(format!("{what} must be str, not {found}")),
+            Err(error) => error,
         })
-        .collect::<PyResult<Vec<_>>>()
-        .map(|texts| texts.iter().collect())
+    };
+    list.try_iter()?.map(|item| text(item?)).collect()
 }
 
 /// The policy as a Python object: the one that was given, else a new `AccessPolicy`.
@@ -146,7 +175,7 @@ pub(crate) fn policy_to_python<'py>(
     }
     static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     let class = CLASS.import(py, "mcp_refcache.permissions", "AccessPolicy")?;
-    let policy = policy.policy().map_err(super::super::error::to_py)?;
+    let policy = policy.policy().map_err(to_py)?;
     let list = |patterns: &Option<ActorPatterns>| {
         let patterns = patterns.as_ref();
         patterns
@@ -166,5 +195,8 @@ pub(crate) fn policy_to_python<'py>(
     fields.set_item("allowed_actors", list(&policy.allowed_actors)?)?;
     fields.set_item("denied_actors", list(&policy.denied_actors)?)?;
     fields.set_item("bound_session", &policy.bound_session)?;
+    if let Some(masks) = &policy.masked_paths {
+        fields.set_item("masked_paths", PyFrozenSet::new(py, masks.iter())?)?;
+    }
     class.call((), Some(&fields))
 }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 
 use super::super::access::{PyPolicy, policy_to_python};
 use super::super::awaitable::{self, Mode, object};
@@ -15,12 +17,19 @@ use crate::entry::Entry;
 pub(crate) struct Found {
     pub(super) id: Arc<str>,
     pub(super) entry: Arc<Entry>,
+    /// The entry as somebody sees it from whom parts are hidden.
+    pub(super) seen: Option<Arc<Entry>>,
 }
 
 impl Found {
     /// The entry as a Python object.
     pub(super) fn of(py: Python<'_>, id: Arc<str>, entry: Arc<Entry>) -> PyResult<Py<PyAny>> {
-        Ok(Py::new(py, Self { id, entry })?.into_any())
+        let found = Self {
+            id,
+            entry,
+            seen: None,
+        };
+        Ok(Py::new(py, found)?.into_any())
     }
 }
 
@@ -50,7 +59,21 @@ impl Found {
         Self {
             id: Arc::clone(&self.id),
             entry: Arc::new(entry),
+            seen: None,
         }
+    }
+
+    /// What a `CacheReference` says of it, by the names of its fields.
+    fn facts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let (entry, facts) = (&self.entry, PyDict::new(py));
+        facts.set_item(intern!(py, "ref_id"), &*self.id)?;
+        facts.set_item(intern!(py, "namespace"), &*entry.namespace)?;
+        facts.set_item(intern!(py, "tool_name"), entry.details.tool_name.as_deref())?;
+        facts.set_item(intern!(py, "created_at"), entry.created_at)?;
+        facts.set_item(intern!(py, "expires_at"), entry.expires_at)?;
+        facts.set_item(intern!(py, "total_items"), entry.total_items())?;
+        facts.set_item(intern!(py, "total_size"), entry.total_size())?;
+        Ok(facts)
     }
 
     /// When it was stored, in seconds since 1970.
@@ -74,13 +97,13 @@ impl Found {
     /// Number of items of a collection.
     #[getter]
     fn total_items(&self) -> Option<usize> {
-        self.entry.details.total_items
+        self.entry.total_items()
     }
 
     /// Characters of the JSON text.
     #[getter]
     fn total_size(&self) -> Option<usize> {
-        self.entry.details.total_size
+        self.entry.total_size()
     }
 
     /// Whether a part of the value stands in one of these texts, in UTF-8, and in none of the known ones; None if
@@ -92,12 +115,12 @@ impl Found {
         &self,
         py: Python<'py>,
         texts: Vec<Vec<u8>>,
-        known: Vec<Vec<u8>>,
+        mut known: Vec<Vec<u8>>,
         min_characters: usize,
         min_digits: usize,
         max_memory: usize,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let entry = Arc::clone(&self.entry);
+        let (entry, seen) = (Arc::clone(&self.entry), self.seen.clone());
         let limits = Limits {
             min_characters,
             min_digits,
@@ -108,6 +131,11 @@ impl Found {
             let Some(index) = entry.secrets(&limits).map_err(to_py)? else {
                 return object(None::<bool>);
             };
+            if let Some(seen) = seen {
+                // what is not masked may go out
+                let document = seen.value.document().map_err(to_py)?;
+                known.push(document.text().as_bytes().to_vec());
+            }
             object(Some(index.occurs_in(&texts, &index.seen_in(&known))))
         })
     }

@@ -22,16 +22,19 @@ use self::transfer::Place;
 pub(super) use self::uses::PyUses;
 use super::access::{PyActor, PyPolicy, checker_from_python};
 use super::arguments::{self, number, optional_text, readable, shown, text};
+use super::audit::{self, AuditLog};
 use super::awaitable::{self, Mode, object};
 use super::clock::PythonClock;
 use super::error::to_py;
 use super::measure;
 use super::snapshot::{self, Keep, Snapshot};
+use crate::audit::Action;
 use crate::backend::{Fence, Want};
 use crate::cache::{
-    Access, Answer, AnswerOptions, GetOptions, RefCache, ResolveRequires, SetOptions, Ttl,
-    checked_ttl, not_found,
+    Access, Act, Answer, AnswerOptions, GetOptions, Received, RefCache, ResolveRequires,
+    SetOptions, Ttl, checked_ttl, not_found,
 };
+use crate::limits::RateLimit;
 use crate::preview::PreviewStrategy;
 use crate::reference::RefId;
 use crate::value::Value;
@@ -49,7 +52,7 @@ pub(super) struct Cache {
 #[pymethods]
 impl Cache {
     #[new]
-    #[pyo3(signature = (name, *, backend, default_policy, default_ttl, default_namespace, preview_config, measurer, checker, namespaces, rules, trusted, copy_values, resolve_requires, max_entries, default = None))]
+    #[pyo3(signature = (name, *, backend, default_policy, default_ttl, default_namespace, preview_config, measurer, checker, namespaces, rules, trusted, copy_values, resolve_requires, max_entries, default = None, audit = None, rate_limits = Vec::new()))]
     #[allow(
         clippy::too_many_arguments,
         reason = "called by one constructor, by keyword"
@@ -70,6 +73,8 @@ impl Cache {
         resolve_requires: &str,
         max_entries: Option<usize>,
         default: Option<Py<PyAny>>,
+        audit: Option<(Bound<'_, AuditLog>, Py<PyAny>, Option<Py<PyAny>>)>,
+        rate_limits: Vec<(String, String)>,
     ) -> PyResult<Self> {
         let (native_backend, backend_hook) = store(backend, max_entries);
         let waits = native_backend.capabilities().waits;
@@ -89,6 +94,14 @@ impl Cache {
         if resolve_requires == "read" {
             builder = builder.resolve_requires(ResolveRequires::Read);
         }
+        let audit_log = audit.as_ref().map(|(log, ..)| log.clone().unbind());
+        if let Some((log, running, told)) = audit {
+            builder = builder.audit(super::audit::audit(&log, running, told));
+        }
+        for (key, rate) in &rate_limits {
+            let rate = rate.parse().map_err(to_py)?;
+            builder = builder.rate_limit(RateLimit::new(key, rate).map_err(to_py)?);
+        }
         for given in &namespaces {
             builder = builder.namespace(rule(given)?);
         }
@@ -102,6 +115,7 @@ impl Cache {
             samples: false,
             preview_config: preview_config.clone().unbind(),
             default,
+            audit_log,
             backend_hook,
             measurer_hook,
             checker_hook,
@@ -182,7 +196,7 @@ impl Cache {
     /// With `any`, a value that has no JSON text is kept as the object it is; else it is an error. `prepare`
     /// makes the preview at once. `fence` is the name and token of the lease under which it was made,
     /// `uses` what it was made of.
-    #[pyo3(signature = (key, value, *, namespace = None, policy = None, ttl = None, tool_name = None, actor = None, max_size = None, strategy = None, bound = false, any = false, prepare = false, promised = None, fence = None, uses = None, wait = true))]
+    #[pyo3(signature = (key, value, *, namespace = None, policy = None, ttl = None, tool_name = None, actor = None, caller = None, max_size = None, strategy = None, bound = false, any = false, prepare = false, promised = None, fence = None, uses = None, wait = true))]
     #[allow(
         clippy::too_many_arguments,
         reason = "called by two methods, by keyword"
@@ -197,6 +211,7 @@ impl Cache {
         ttl: Option<&Bound<'py, PyAny>>,
         tool_name: Option<&Bound<'py, PyAny>>,
         actor: Option<&Bound<'py, PyAny>>,
+        caller: Option<&Bound<'py, PyAny>>,
         max_size: Option<usize>,
         strategy: Option<&str>,
         bound: bool,
@@ -213,6 +228,10 @@ impl Cache {
         };
         let key = text("key", key)?.to_owned();
         let actor = actor.map(PyActor::new).transpose()?;
+        let caller = match core.is_audited() {
+            true => caller.map(PyActor::new).transpose()?,
+            false => None,
+        };
         let namespace = optional_text("namespace", namespace)?.map(str::to_owned);
         let tool_name = optional_text("tool_name", tool_name)?.map(str::to_owned);
         let policy = policy.map(|policy| Arc::new(PyPolicy::new(policy)) as _);
@@ -239,6 +258,7 @@ impl Cache {
                 ttl,
                 tool_name: tool_name.as_deref(),
                 actor: actor.as_ref().map(|actor| actor as _),
+                caller: caller.as_ref().map(|caller| caller as _),
                 max_size,
                 strategy,
                 bound,
@@ -256,8 +276,9 @@ impl Cache {
         })
     }
 
-    /// The fields of a `CacheResponse`.
-    #[pyo3(signature = (ref_id, *, actor, page = None, page_size = None, max_size = None, uses = None, wait = true))]
+    /// The fields of a `CacheResponse`. An `own` call is the server's, which no rate limits; `uses` notes what
+    /// was shown.
+    #[pyo3(signature = (ref_id, *, actor, page = None, page_size = None, max_size = None, own = false, uses = None, wait = true))]
     #[allow(
         clippy::too_many_arguments,
         reason = "called by two methods, by keyword"
@@ -270,6 +291,7 @@ impl Cache {
         page: Option<&Bound<'py, PyAny>>,
         page_size: Option<&Bound<'py, PyAny>>,
         max_size: Option<&Bound<'py, PyAny>>,
+        own: bool,
         uses: Option<&Bound<'py, PyUses>>,
         wait: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
@@ -285,11 +307,12 @@ impl Cache {
         };
         let generator = self.foreign_generator(py);
         self.run(py, wait, async move {
-            let found = core
-                .fetch(&ref_id, &actor, Access::Read, Want::Head)
-                .await
-                .map_err(to_py)?;
-            let (ref_id, entry) = found;
+            let (access, want) = (Access::Read, Want::Head);
+            let found = match own {
+                true => core.fetch_own(&ref_id, &actor, access, want).await,
+                false => core.fetch(&ref_id, &actor, access, want).await,
+            };
+            let (ref_id, entry) = found.map_err(to_py)?;
             if let Some(uses) = uses {
                 uses.note(&core, &ref_id, &entry);
             }
@@ -318,14 +341,15 @@ impl Cache {
         })
     }
 
-    /// The value: for `use`, READ or EXECUTE is enough. `uses` notes that it was given out.
-    #[pyo3(signature = (ref_id, *, actor, r#use = false, uses = None, wait = true))]
+    /// The value: for `use`, READ or EXECUTE is enough; `own` as for `get`. `uses` notes that it was given out.
+    #[pyo3(signature = (ref_id, *, actor, r#use = false, own = false, uses = None, wait = true))]
     fn resolve<'py>(
         &self,
         py: Python<'py>,
         ref_id: &Bound<'py, PyAny>,
         actor: &Bound<'py, PyAny>,
         r#use: bool,
+        own: bool,
         uses: Option<&Bound<'py, PyUses>>,
         wait: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
@@ -335,7 +359,10 @@ impl Cache {
         let access = if r#use { Access::Use } else { Access::Read };
         let uses = uses.map(|uses| uses.get().0.clone());
         self.run(py, wait, async move {
-            let found = core.fetch(&ref_id, &actor, access, Want::Value).await;
+            let found = match own {
+                true => core.fetch_own(&ref_id, &actor, access, Want::Value).await,
+                false => core.fetch(&ref_id, &actor, access, Want::Value).await,
+            };
             let (id, entry) = found.map_err(to_py)?;
             if let Some(uses) = uses {
                 uses.note(&core, &id, &entry);
@@ -345,12 +372,13 @@ impl Cache {
     }
 
     /// Removes an entry; whether it was there. With an actor, needs DELETE.
-    #[pyo3(signature = (ref_id, *, actor = None, wait = true))]
+    #[pyo3(signature = (ref_id, *, actor = None, own = false, wait = true))]
     fn delete<'py>(
         &self,
         py: Python<'py>,
         ref_id: &Bound<'py, PyAny>,
         actor: Option<&Bound<'py, PyAny>>,
+        own: bool,
         wait: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
         let core = self.core();
@@ -360,7 +388,8 @@ impl Cache {
             let deleted = match &ref_id {
                 Some(ref_id) => {
                     let actor = actor.as_ref().map(|actor| actor as _);
-                    core.delete(ref_id, actor).await.map_err(to_py)?
+                    let counted = actor.is_some() && !own;
+                    core.remove(ref_id, actor, counted).await.map_err(to_py)?
                 }
                 None => false,
             };
@@ -478,6 +507,30 @@ impl Cache {
         })
     }
 
+    /// Counts an attempt of an actor against the limits of rates, or the use of what it was allowed to use.
+    #[pyo3(signature = (*, actor = None, namespace = None, ref_id = None, wait = true))]
+    fn count<'py>(
+        &self,
+        py: Python<'py>,
+        actor: Option<&Bound<'py, PyAny>>,
+        namespace: Option<String>,
+        ref_id: Option<String>,
+        wait: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let core = self.core();
+        let actor = actor.map(PyActor::new).transpose()?;
+        self.run(py, wait, async move {
+            if let Some(actor) = &actor {
+                core.count_attempt(actor).await.map_err(to_py)?;
+            }
+            if let Some(namespace) = &namespace {
+                let counted = core.count_use(namespace, ref_id.as_deref()).await;
+                counted.map_err(to_py)?;
+            }
+            Python::attach(|py| Ok(py.None()))
+        })
+    }
+
     /// Takes a lease of the store for so many seconds: its token, or None while somebody else has it.
     #[pyo3(signature = (lease, seconds, *, wait = true))]
     fn acquire<'py>(
@@ -568,8 +621,12 @@ impl Cache {
         found: &Bound<'py, Found>,
         wait: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let entry = Arc::clone(&found.get().entry);
+        let core = self.core();
+        let Found { id, entry, .. } = found.get();
+        let (id, entry) = (Arc::clone(id), Arc::clone(entry));
         self.run(py, wait, async move {
+            core.record(Action::Used, Act::on(&id, &entry, None))
+                .map_err(to_py)?;
             entry.value.load().await.map_err(to_py)?;
             Python::attach(|py| snapshot::fresh(py, &entry.value).map(Bound::unbind))
         })
@@ -577,7 +634,7 @@ impl Cache {
 
     /// Notes that the value of an entry that was found is used.
     fn note(&self, found: &Bound<'_, Found>, uses: &Bound<'_, PyUses>) {
-        let Found { id, entry } = found.get();
+        let Found { id, entry, .. } = found.get();
         uses.get().0.note(&self.core(), id, entry);
     }
 
@@ -626,18 +683,19 @@ impl Cache {
         Ok((done.entries, done.skipped, done.expired, done.bytes))
     }
 
-    /// What a tool answers in place of its result.
-    #[pyo3(signature = (found, *, actor, producer, wait = true))]
+    /// What a tool answers in place of its result; `counted` for what was found, against limits of rates.
+    #[pyo3(signature = (found, *, actor, producer, counted = false, wait = true))]
     fn answer<'py>(
         &self,
         py: Python<'py>,
         found: &Bound<'py, Found>,
         actor: &Bound<'py, PyAny>,
         producer: bool,
+        counted: bool,
         wait: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
         let core = self.configured(py)?;
-        let Found { id, entry } = found.get();
+        let Found { id, entry, .. } = found.get();
         let (id, entry) = (Arc::clone(id), Arc::clone(entry));
         let actor = PyActor::new(actor)?;
         let generator = self.foreign_generator(py);
@@ -645,6 +703,7 @@ impl Cache {
             let options = AnswerOptions {
                 actor: &actor,
                 producer,
+                counted,
             };
             let own =
                 generator
@@ -653,27 +712,35 @@ impl Cache {
                         Generation::Foreign(own) => Some(own),
                         Generation::Native(_) => None,
                     });
-            let answer = match own {
-                None => Ok(core.answer(&id, &entry, &options).await.map_err(to_py)?),
-                Some(own) => match core.hidden(&entry, &options).map_err(to_py)? {
-                    Some(hidden) => Ok(hidden),
-                    None => {
-                        entry.value.load().await.map_err(to_py)?;
-                        let size = core.complete_size(&entry).await.map_err(to_py)?;
-                        size.map(|size| Answer::Complete { size }).ok_or(own)
-                    }
-                },
+            let seen = core.receive(&id, &entry, &options).await.map_err(to_py)?;
+            let answer = match (&seen, own) {
+                (Received::Hidden { usable }, _) => Ok(Answer::Hidden { usable: *usable }),
+                (Received::Seen(entry), None) => Ok(core.show(&id, entry).await.map_err(to_py)?),
+                (Received::Seen(entry), Some(own)) => {
+                    entry.value.load().await.map_err(to_py)?;
+                    let size = core.complete_size(entry).await.map_err(to_py)?;
+                    let value = || entry.value.clone();
+                    size.map(|size| Answer::Complete {
+                        value: value(),
+                        size,
+                    })
+                    .ok_or(own)
+                }
             };
             Python::attach(|py| {
                 let fields = PyDict::new(py);
                 fields.set_item(intern!(py, "ref_id"), &*id)?;
+                let entry = match &seen {
+                    Received::Seen(entry) => entry,
+                    Received::Hidden { .. } => &entry,
+                };
                 match answer {
-                    Ok(Answer::Complete { size }) => reply::complete(&fields, &entry, size)?,
-                    Ok(Answer::Preview(view)) => reply::preview(&fields, &view, &core, &entry)?,
+                    Ok(Answer::Complete { size, .. }) => reply::complete(&fields, entry, size)?,
+                    Ok(Answer::Preview(view)) => reply::preview(&fields, &view, &core, entry)?,
                     Ok(Answer::Hidden { usable }) => reply::hidden(&fields, usable)?,
                     Err(own) => {
-                        let result = own.generate(py, &core, &entry, &GetOptions::default())?;
-                        reply::foreign_preview(&fields, &result)?;
+                        let result = own.generate(py, &core, entry, &GetOptions::default())?;
+                        reply::foreign_preview(&fields, &result, entry)?;
                     }
                 }
                 fields.set_item(intern!(py, "namespace"), &*entry.namespace)?;
@@ -681,6 +748,37 @@ impl Cache {
                 Ok(fields.into_any().unbind())
             })
         })
+    }
+
+    /// Writes down what is done without the cache's own methods; nothing where nothing is written down.
+    #[pyo3(signature = (action, *, ref_id = None, namespace = None, actor = None, reason = None))]
+    fn record(
+        &self,
+        py: Python<'_>,
+        action: &str,
+        ref_id: Option<&str>,
+        namespace: Option<&str>,
+        actor: Option<&Bound<'_, PyAny>>,
+        reason: Option<&str>,
+    ) -> PyResult<()> {
+        let core = self.core();
+        if !core.is_audited() {
+            return Ok(());
+        }
+        let action = audit::action(action)?;
+        let actor = actor.map(PyActor::new).transpose()?;
+        let reason = reason.map(known_reason);
+        py.detach(|| {
+            let act = Act {
+                ref_id,
+                namespace,
+                actor: actor.as_ref().map(|actor| actor as _),
+                reason,
+                ..Act::default()
+            };
+            core.record(action, act)
+        })
+        .map_err(to_py)
     }
 
     /// When an entry ends, in seconds since 1970; None = never, or it is gone.
@@ -758,4 +856,20 @@ impl Cache {
 fn known<'a>(ref_id: &'a Bound<'_, PyAny>) -> PyResult<&'a str> {
     readable("ref_id", ref_id)?
         .ok_or_else(|| to_py(not_found(shown(ref_id).trim_matches(['\'', '"']))))
+}
+
+/// A reason as the core says it; the words of a checker of the user's own may say anything.
+fn known_reason(reason: &str) -> &'static str {
+    use crate::access::DenialReason::{
+        ExplicitDeny, NamespaceOwnership, OwnerInsufficient, RoleInsufficient, SessionMismatch,
+    };
+    let known = [
+        ExplicitDeny,
+        SessionMismatch,
+        NamespaceOwnership,
+        OwnerInsufficient,
+        RoleInsufficient,
+    ];
+    let mut words = known.into_iter().map(crate::access::DenialReason::as_str);
+    words.find(|word| *word == reason).unwrap_or("refused")
 }

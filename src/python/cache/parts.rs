@@ -8,6 +8,7 @@ use pyo3::{PyTraverseError, PyVisit};
 
 use super::super::access::PyPolicy;
 use super::super::arguments;
+use super::super::audit::AuditLog;
 use super::super::error::to_py;
 use super::super::hook::Hook;
 use super::super::store::{PyBackend, Store};
@@ -29,6 +30,8 @@ pub(super) struct Parts {
     pub(super) preview_config: Py<PyAny>,
     /// What a store keeps in place of an object that it cannot keep.
     pub(super) default: Option<Py<PyAny>>,
+    /// Where it is written down who did what.
+    pub(super) audit_log: Option<Py<AuditLog>>,
     /// What the core calls.
     pub(super) backend_hook: Option<Hook>,
     pub(super) measurer_hook: Option<Hook>,
@@ -44,6 +47,7 @@ impl Parts {
         visit.call(&self.generator)?;
         visit.call(&self.preview_config)?;
         visit.call(&self.default)?;
+        visit.call(&self.audit_log)?;
         let hooks = [&self.backend_hook, &self.measurer_hook, &self.checker_hook];
         hooks
             .into_iter()

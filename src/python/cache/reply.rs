@@ -56,7 +56,7 @@ pub(super) fn complete(fields: &Bound<'_, PyDict>, entry: &Entry, size: usize) -
     fields.set_item(intern!(py, "value"), snapshot::fresh(py, &entry.value)?)?;
     flags(fields, true)?;
     fields.set_item(intern!(py, "size"), size)?;
-    fields.set_item(intern!(py, "total_items"), entry.details.total_items)
+    fields.set_item(intern!(py, "total_items"), entry.total_items())
 }
 
 /// The answer with a preview.
@@ -75,7 +75,7 @@ pub(super) fn preview(
     fields.set_item(intern!(py, "preview"), shown)?;
     flags(fields, false)?;
     describe(fields, result)?;
-    let mut message = hint(fields)?;
+    let mut message = hint(fields, entry)?;
     if let Some(floor) = floor {
         let limit = core.preview_size(entry);
         message.push_str(&format!(
@@ -89,6 +89,7 @@ pub(super) fn preview(
 pub(super) fn foreign_preview(
     fields: &Bound<'_, PyDict>,
     result: &Bound<'_, PyAny>,
+    entry: &Entry,
 ) -> PyResult<()> {
     let py = fields.py();
     fields.set_item(intern!(py, "preview"), result.getattr("preview")?)?;
@@ -99,7 +100,7 @@ pub(super) fn foreign_preview(
             fields.set_item(*field, fact)?;
         }
     }
-    fields.set_item(intern!(py, "message"), hint(fields)?)
+    fields.set_item(intern!(py, "message"), hint(fields, entry)?)
 }
 
 /// The answer to who may not see the value.
@@ -143,10 +144,14 @@ fn ref_id(fields: &Bound<'_, PyDict>) -> PyResult<String> {
         .extract()
 }
 
-fn hint(fields: &Bound<'_, PyDict>) -> PyResult<String> {
+fn hint(fields: &Bound<'_, PyDict>, entry: &Entry) -> PyResult<String> {
     let ref_id = ref_id(fields)?;
+    let masked = match entry.masks() {
+        Some(_) => " What stands as [masked] is hidden from you.",
+        None => "",
+    };
     Ok(format!(
-        "Use get_cached_result(ref_id='{ref_id}') to paginate."
+        "Use get_cached_result(ref_id='{ref_id}') to paginate.{masked}"
     ))
 }
 

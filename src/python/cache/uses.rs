@@ -35,9 +35,10 @@ impl PyUses {
     /// Of what was used, that which the actor may not see.
     fn hidden_from(&self, actor: &Bound<'_, PyAny>) -> PyResult<Vec<Found>> {
         let hidden = self.0.hidden_from(&PyActor::new(actor)?).map_err(to_py)?;
-        let found = hidden.into_iter().map(|used| Found {
-            id: used.id,
-            entry: used.entry,
+        let found = hidden.into_iter().map(|hidden| Found {
+            id: hidden.used.id,
+            entry: hidden.used.entry,
+            seen: hidden.seen,
         });
         Ok(found.collect())
     }

@@ -1,0 +1,79 @@
+//! What the safe interface does not give, or only slowly: looks into containers by borrowed references.
+//!
+//! The only file with `unsafe`.
+#![allow(unsafe_code)]
+
+use std::ptr;
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+
+/// The next item of a dict, as owned references: what runs between two steps may remove it. The safe iterator
+/// panics when such code changes the dict; here the caller finds it out by the length.
+pub(super) fn next_item<'py>(
+    dict: &Bound<'py, PyDict>,
+    position: &mut ffi::Py_ssize_t,
+) -> Option<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+    let (mut key, mut value) = (ptr::null_mut(), ptr::null_mut());
+    // SAFETY: `dict` is a live dict and the interpreter is attached, so PyDict_Next may be called; it
+    // tolerates any position and any change between two calls (it may then skip or repeat items, which
+    // the caller finds out by the length). The pointers it gives are borrowed and valid until other
+    // code runs; they are turned into owned references before any does.
+    unsafe {
+        if ffi::PyDict_Next(dict.as_ptr(), position, &raw mut key, &raw mut value) == 0 {
+            return None;
+        }
+        Some((
+            Bound::from_borrowed_ptr(dict.py(), key),
+            Bound::from_borrowed_ptr(dict.py(), value),
+        ))
+    }
+}
+
+/// Whether all items of a list pass a test on their types.
+pub(super) fn all_items(
+    list: &Bound<'_, PyList>,
+    test: impl Fn(*mut ffi::PyTypeObject) -> bool,
+) -> bool {
+    (0..list.len()).all(|i| {
+        // SAFETY: `list` is a live list, the interpreter is attached, and no Python code runs between the
+        // length and the item, so that the index is inside. The borrowed item is only asked for its type.
+        let kind = unsafe {
+            let item = ffi::PyList_GetItem(list.as_ptr(), i as ffi::Py_ssize_t);
+            if item.is_null() {
+                ffi::PyErr_Clear();
+                return false;
+            }
+            ffi::Py_TYPE(item)
+        };
+        test(kind)
+    })
+}
+
+/// Whether all values of a dict pass a test on their types.
+pub(super) fn all_values(
+    dict: &Bound<'_, PyDict>,
+    test: impl Fn(*mut ffi::PyTypeObject) -> bool,
+) -> bool {
+    let (mut position, mut value) = (0, ptr::null_mut());
+    loop {
+        // SAFETY: `dict` is a live dict, the interpreter is attached, and no Python code runs between two
+        // steps. PyDict_Next may be given no place for the key. The borrowed value is only asked for its type.
+        let kind = unsafe {
+            if ffi::PyDict_Next(
+                dict.as_ptr(),
+                &raw mut position,
+                ptr::null_mut(),
+                &raw mut value,
+            ) == 0
+            {
+                return true;
+            }
+            ffi::Py_TYPE(value)
+        };
+        if !test(kind) {
+            return false;
+        }
+    }
+}
