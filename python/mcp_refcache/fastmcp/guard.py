@@ -77,6 +77,9 @@ async def guarded(cache: "RefCache", what: str, arguments: Any, call: Callable[[
     finally:
         request.is_open = False
         _request.reset(before)
+        # `RefCacheMiddleware`, if it stands around this one, asks what cached tools answered
+        if request.collector.outer is not None:
+            request.collector.outer.answers += request.collector.answers
     hidden = await _hidden(request)
     if not hidden:
         return answer
