@@ -499,7 +499,12 @@ def test_declassified_parts_are_stored_as_their_content(cache: RefCache, make: C
 def test_agents_see_the_declassified_parts_and_nothing_else(cache: RefCache) -> None:
     def make(data: Any) -> Any:
         rows = [{"id": Declassified(7), "text": data}]
-        return {"count": Declassified({"of": len(data)}), "rows": rows, 1: Declassified("one"), "a.b": (data, data)}
+        return {
+            "count": Declassified({"of": len(data)}),
+            "rows": rows,
+            1: Declassified("one"),
+            "a.b": (data, data),
+        }
 
     tool: Any = cache.cached()(make)
     secret = hide(cache)
@@ -518,7 +523,9 @@ def test_agents_see_the_declassified_parts_and_nothing_else(cache: RefCache) -> 
     assert again(ref)["preview"] is None
 
 
-def test_what_is_declassified_opens_nothing_of_a_tool_whose_results_agents_may_not_see(cache: RefCache) -> None:
+def test_what_is_declassified_opens_nothing_of_a_tool_whose_results_agents_may_not_see(
+    cache: RefCache,
+) -> None:
     tool: Any = cache.cached(policy=POLICY_EXECUTE_ONLY)(lambda data: {"count": Declassified(len(data))})
     assert tool(hide(cache))["preview"] is None
 

@@ -55,4 +55,4 @@ async def test_the_blocks_of_a_page_run(page: Path, tmp_path: Path, monkeypatch:
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {"__name__": page.stem}
     for block in BLOCK.findall(page.read_text(encoding="utf-8")):
-        exec(compile(block, page.name, "exec"), names)  # noqa: S102 - our own documentation
+        exec(compile(block, page.name, "exec"), names)

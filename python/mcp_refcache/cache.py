@@ -888,7 +888,9 @@ def _names(name: str, names: Iterable[str]) -> list[str]:
 def _limits(limits: Mapping[str, str]) -> list[tuple[str, str]]:
     for item in (part for limit in limits.items() for part in limit):
         if not isinstance(item, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"rate_limits must map names to rates such as '60/min', not {type(item).__name__}")
+            raise TypeError(
+                f"rate_limits must map names to rates such as '60/min', not {type(item).__name__}"
+            )
     return list(limits.items())
 
 

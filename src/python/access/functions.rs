@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
-use pyo3::types::{PyMapping, PyString};
+use pyo3::types::PyString;
 
 use super::super::arguments::text;
 use super::super::error::to_py;
@@ -110,12 +110,13 @@ pub(crate) fn namespace_name(parts: Vec<(PyBackedStr, PyBackedStr)>) -> PyResult
     Namespace::of_parts(&parts).map(String::from).map_err(to_py)
 }
 
-/// The template with its placeholders filled: with values, escaped, or else with the text for their names.
+/// The template with its placeholders filled: with values, escaped, or else with the text for their names. Both are
+/// mappings.
 #[pyfunction]
 pub(crate) fn expand_template(
     template: &str,
-    values: &Bound<'_, PyMapping>,
-    texts: &Bound<'_, PyMapping>,
+    values: &Bound<'_, PyAny>,
+    texts: &Bound<'_, PyAny>,
 ) -> PyResult<String> {
     expand(template, |name| {
         if !values.contains(name)? {
