@@ -68,7 +68,7 @@ def list_shelters() -> list[dict]:
 
 
 @mcp.tool
-@cache.cached()
+@cache.cached(declassify=True)  # a sum tells where no shelter is
 def count_beds(shelters: list[dict], country: str) -> dict[str, int]:
     """Sum up the beds of a list of shelters (a reference) in one country."""
     return {"beds": sum(shelter["beds"] for shelter in shelters if shelter["country"] == country)}

@@ -142,6 +142,7 @@ def test_the_schema_names_every_field(mode):
     assert set(AccessPolicy.model_json_schema(mode=mode)["properties"]) == {
         *PLAIN_DUMP,
         "allowed_permissions",
+        "masked_paths",
     }
 
 

@@ -515,8 +515,12 @@ class Plan:
 
     def _sent(self, request: Request, answer: dict[str, Any]) -> dict[str, Any]:
         around = current()
-        if around is not None and answer.get("preview") is None and "value" not in answer:
-            around.answers.append(dict(answer))
+        if around is not None:
+            shown = answer.get("value", answer.get("preview"))
+            if shown is None and "value" not in answer:
+                around.answers.append(dict(answer))
+            else:  # what the caller may see of a result is no secret in what goes on around this call
+                note_opened(shown)
         # Python callers get the value itself, clients what JSON can say of it
         if request.caller.in_context:
             for part in ("value", "preview"):

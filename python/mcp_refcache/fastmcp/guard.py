@@ -73,7 +73,7 @@ async def guarded(cache: "RefCache", what: str, arguments: Any, call: Callable[[
         if isinstance(error, WithheldError) or not await _hidden(request):
             raise
         # FastMCP wraps what a tool raises
-        raise withheld_error(what, error.__cause__ or error) from None
+        raise withheld_error(what, error.__cause__ or error, about=_sent(arguments)) from None
     finally:
         request.is_open = False
         _request.reset(before)
@@ -84,7 +84,7 @@ async def guarded(cache: "RefCache", what: str, arguments: Any, call: Callable[[
     if not hidden:
         return answer
     if getattr(answer, "is_error", False):
-        raise withheld_error(what, _compat.tool_error()())
+        raise withheld_error(what, _compat.tool_error()(), about=_sent(arguments))
     await _look(what, arguments, answer, hidden, request.collector)
     return answer
 
@@ -170,6 +170,10 @@ def _held_back(what: str, ref_id: str, *, is_sure: bool) -> WithheldError:
     )
     error.tool, error.kind = what, "answer"
     return error
+
+
+def _sent(arguments: Any) -> str:
+    return f" on {json.dumps(arguments, default=str)[:300]}" if arguments else ""
 
 
 def _is_short(answer: Any) -> bool:
