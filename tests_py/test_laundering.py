@@ -12,13 +12,11 @@ import sys
 import urllib.parse
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mcp_refcache import AccessPolicy, Declassified, Permission, PreviewConfig, Ref, RefCache
-from mcp_refcache.fastmcp import RefCacheMiddleware
 
 fastmcp = importlib.import_module("fastmcp")
 media = importlib.import_module("fastmcp.utilities.types")
