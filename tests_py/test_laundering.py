@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from mcp_refcache import AccessPolicy, Declassified, Permission, PreviewConfig, Ref, RefCache
+from mcp_refcache import AccessPolicy, Declassified, Permission, Ref, RefCache
 
 fastmcp = importlib.import_module("fastmcp")
 media = importlib.import_module("fastmcp.utilities.types")
@@ -131,7 +131,7 @@ class Report:
     text: str
 
 
-class Complaint(Exception):
+class ComplaintError(Exception):
     """Says it in everything that an error has."""
 
     def __init__(self, text: str) -> None:
@@ -145,7 +145,7 @@ def complain(data: str) -> Any:
     try:
         raise KeyError(data)
     except KeyError as error:
-        raise Complaint(data) from error
+        raise ComplaintError(data) from error
 
 
 LAUNDRY: dict[str, Callable[[Any], Any]] = {
