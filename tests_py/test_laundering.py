@@ -169,7 +169,6 @@ LAUNDRY: dict[str, Callable[[Any], Any]] = {
     "bytes": lambda data: data.encode(),
     "error": complain,
     "lookup": lambda data: {}[data],
-    "exit": lambda data: (_ for _ in ()).throw(SystemExit(data)),
     "returned-error": lambda data: ValueError(data),
     "protocol-error": lambda data: compat.make_result(
         content=[compat.text_content(data)], structured={"x": data}, meta={"y": data}
