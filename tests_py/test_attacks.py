@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fastmcp import Client, Context, FastMCP
+from fastmcp.server.middleware import Middleware
 
 from mcp_refcache import (
     POLICY_EXECUTE_ONLY,
@@ -458,9 +460,6 @@ def test_what_a_denial_says_is_the_same_for_a_value_and_for_none(cache: RefCache
 
 # B4
 async def test_state_that_has_to_be_awaited_is_the_identity(cache: RefCache) -> None:
-    from fastmcp import Client, Context, FastMCP
-    from fastmcp.server.middleware import Middleware
-
     class SignIn(Middleware):
         async def on_call_tool(self, context: Any, call_next: Any) -> Any:
             said = context.fastmcp_context.set_state("user_id", "alice")
@@ -491,8 +490,6 @@ async def test_state_that_has_to_be_awaited_is_the_identity(cache: RefCache) -> 
 
 # B5
 async def test_a_client_reads_back_what_is_bound_to_its_session(cache: RefCache) -> None:
-    from fastmcp import Client, FastMCP
-
     mcp = FastMCP("server")
     cache.install(mcp)
 
@@ -512,8 +509,6 @@ async def test_a_client_reads_back_what_is_bound_to_its_session(cache: RefCache)
 # B18
 @pytest.mark.parametrize("is_async", [True, False])
 async def test_a_tool_with_a_context_is_run_for_each_client(cache: RefCache, is_async: bool) -> None:
-    from fastmcp import Client, Context, FastMCP
-
     mcp, sessions = FastMCP("server"), list[Any]()
 
     def me(ctx: Context) -> str:
@@ -553,8 +548,6 @@ def test_templates_without_a_context_make_no_common_bucket(cache: RefCache) -> N
 
 
 async def test_the_tool_that_every_answer_names_exists(cache: RefCache) -> None:
-    from fastmcp import Client, FastMCP
-
     from mcp_refcache.fastmcp import register_cache_tools
 
     mcp = FastMCP("server")

@@ -110,7 +110,7 @@ def full_server(cache: RefCache, who: Callable[[], Identity]) -> Any:
 async def try_all(spy: Agent, ref: str) -> None:
     """Give a reference to every tool, resource and prompt, in each parameter."""
     for tool in await spy.client.list_tools():
-        for parameter in tool.inputSchema.get("properties", {}):
+        for parameter in tool.model_dump(by_alias=True)["inputSchema"].get("properties", {}):
             for given in (ref, [ref], {"x": ref}):
                 await spy.call(tool.name, **{parameter: given})
                 if parameter != "ref_id":
@@ -118,7 +118,7 @@ async def try_all(spy: Agent, ref: str) -> None:
         for options in ({"full": True}, {"page": 1}, {"cancel": True}):
             await spy.call(tool.name, ref_id=ref, **options)
     for template in await spy.client.list_resource_templates():
-        scheme = template.uriTemplate.partition(":")[0]
+        scheme = template.model_dump(by_alias=True)["uriTemplate"].partition(":")[0]
         await spy.read(f"{scheme}://{ref.replace(':', '/')}")
         await spy.read(f"{scheme}://{ref.replace(':', '/')}?page=1")
     for prompt in await spy.client.list_prompts():
@@ -369,7 +369,7 @@ async def test_logs_and_reprs_have_no_values(
         answer: Any = cache.cached()(lambda data: data)(ref)
         shown = [
             cache, cache._backend, cache._tasks, cache._core, cache._backend.get(ref), answer, job.start(ref),
-            cache._core.find("k", "public"), cache._active_tasks, cache.get_task_status(ref), cache.stats(),
+            cache._core.find("k", "public"), cache._active_tasks, cache.get_task_status(ref),
         ]  # fmt: skip
         for ask in (
             cache.get,
