@@ -179,6 +179,33 @@ def test_no_key_leads_into_the_namespace_of_another(cache: RefCache, key: str) -
     assert cache.exists(ref)
 
 
+# -- what a client says of itself ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("namespace", ["user:alice", "agent:alice", "session:alice", "org:alice"])
+def test_the_name_that_a_client_gives_itself_opens_nothing(cache: RefCache, namespace: str) -> None:
+    stored = {"namespace": namespace, "bound": True, "tool_name": None, "ttl": None}
+    owned = AccessPolicy(user_permissions=0, agent_permissions=0, owner="user:alice")  # pyright: ignore
+    refs = [
+        cache._core.set("k", SECRET, policy=None, **stored).ref_id,
+        cache.set("o", SECRET, policy=owned).ref_id,
+    ]
+    with use_identity(Identity(client="alice", org="other")):
+        for ask in (cache.get, cache.resolve, cache.delete):
+            for ref in refs:
+                with pytest.raises(PermissionDenied):
+                    ask(ref)
+
+
+def test_clearing_touches_no_other_cache_in_the_store(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'c.db'}"
+    one, other = RefCache("one", backend=url), RefCache("other", backend=url)
+    ref = one.set("k", SECRET, namespace="user:alice").ref_id
+    assert other.clear() == other.clear("user:alice") == 0
+    assert other.delete("k") is False
+    assert one.resolve(ref) == SECRET
+
+
 # -- names that forge others ---------------------------------------------------------------------------
 
 FORGED = [
