@@ -363,7 +363,8 @@ def _without_texts(info: TaskInfo) -> TaskInfo:
 def _is_same(one: "Actor", other: "Actor") -> bool:
     """Whether two requests come from the same one; who says no name is told by its session."""
     names = [
-        (each.type, each.id, getattr(each, "user_id", None), getattr(each, "org_id", None)) for each in (one, other)
+        (each.type, each.id, getattr(each, "user_id", None), getattr(each, "org_id", None))
+        for each in (one, other)
     ]
     if names[0] != names[1]:
         return False
