@@ -247,7 +247,7 @@ fn every_path_of_the_cache() {
                 };
                 let got = cache.get_with(id, &options).await;
                 if let Ok(response) = &got {
-                    cell.shows("read", &response.preview);
+                    cell.shows("read", &response.preview());
                 }
                 assert_eq!(allowed(got), read, "{place}");
             }
