@@ -1,6 +1,7 @@
 //! The truth table of access (`tests_py/access_table.py` writes it), on every path of the Rust side.
 
 use std::collections::HashMap;
+use std::fmt::Debug;
 use std::sync::Arc;
 
 use mcp_refcache::access::{
@@ -13,6 +14,7 @@ use serde_json::{Value as Json, json};
 
 const TABLE: &str = include_str!("access_table.jsonl");
 const CANARY: &str = "canary-7f3a";
+const MARKER: &str = "[masked]";
 
 type Row<'t> = (&'t AccessPolicy, &'t str, bool, &'t dyn Actor, Cell<'t>);
 
@@ -26,7 +28,23 @@ struct Cell<'t> {
 
 impl Cell<'_> {
     fn allows(&self, path: &str) -> bool {
-        self.answers[path] == 'y'
+        self.answers[path] != 'n'
+    }
+
+    /// Checks what a path gave: the value, or the marker in its place.
+    fn shows(&self, path: &str, given: &impl Debug) {
+        let said = format!("{given:?}");
+        let is_masked = self.answers[path] == 'm';
+        let (shown, hidden) = if is_masked {
+            (MARKER, CANARY)
+        } else {
+            (CANARY, MARKER)
+        };
+        assert!(
+            said.contains(shown) && !said.contains(hidden),
+            "{} {path}",
+            self.place
+        );
     }
 }
 
@@ -57,6 +75,9 @@ fn policy(facts: &Json) -> AccessPolicy {
     }
     if let Some(allows) = bits("allows") {
         policy = policy.with_allowed_permissions(allows);
+    }
+    if let Some(masks) = names("masks") {
+        policy = policy.with_masked_paths(masks).unwrap();
     }
     match text("session") {
         Some(session) => policy.with_bound_session(session),
@@ -224,15 +245,20 @@ fn every_path_of_the_cache() {
                     actor: Some(actor),
                     ..GetOptions::default()
                 };
-                assert_eq!(allowed(cache.get_with(id, &options).await), read, "{place}");
+                let got = cache.get_with(id, &options).await;
+                if let Ok(response) = &got {
+                    cell.shows("read", &response.preview());
+                }
+                assert_eq!(allowed(got), read, "{place}");
             }
             let resolve = |access| cache.resolve_as::<Json>(id, actor, access);
-            assert_eq!(allowed(resolve(Access::Read).await), read, "{place}");
-            assert_eq!(
-                allowed(resolve(Access::Use).await),
-                cell.allows("use"),
-                "{place}"
-            );
+            for (access, path) in [(Access::Read, "read"), (Access::Use, "use")] {
+                let got = resolve(access).await;
+                if let Ok(value) = &got {
+                    cell.shows(path, value);
+                }
+                assert_eq!(allowed(got), cell.allows(path), "{place}");
+            }
             let keys = cache.keys_as(Some(namespace), Some(actor)).await.unwrap();
             assert_eq!(keys.iter().any(|key| &**key == id), read, "{place}");
             assert!(cache.exists(id).await.unwrap());
@@ -240,6 +266,9 @@ fn every_path_of_the_cache() {
             let server = ResolveOptions::server(actor);
             for (asked, path) in [(id, "use"), (text.as_str(), "nested")] {
                 let given = cache.resolve_refs(json!([asked]), &server).await;
+                if let Ok(resolved) = &given {
+                    cell.shows(path, &resolved.value);
+                }
                 assert_eq!(allowed(given), cell.allows(path), "{place}");
             }
 

@@ -42,6 +42,9 @@ POLICIES: dict[str, dict[str, Any]] = {
     "alice allowed to read": {"user": 0, "agent": 0, "allowed": ["user:[ab]lice"], "allows": 1},
     "allowed and denied": {"user": 0, "agent": 0, "allowed": ["user:*"], "denied": ["user:bob"]},
     "session s1": {"user": 31, "agent": 17, "session": "s1"},
+    "masked": {"user": 31, "agent": 31, "masks": ["[*]"]},
+    "alice's, masked": {"user": 0, "agent": 16, "owner": "user:alice", "masks": ["[*]"]},
+    "alice allowed, masked": {"user": 0, "agent": 17, "allowed": ["user:alice"], "masks": ["[*]"]},
     "alice's in s1": {"user": 0, "agent": 17, "owner": "user:alice", "session": "s1"},
 }
 

@@ -79,14 +79,15 @@ def may(policy: Facts, actor: Facts, namespace: str | None) -> tuple[int, str | 
 
 
 def answer(path: str, policy: Facts, actor: Facts, namespace: str, *, bound: bool) -> str:
-    """What a path answers: `y` yes, `u` a reference without the value, `n` no (C1 to C3, C16, C20, C31)."""
+    """What a path answers: `y` yes, `m` masked, `u` a reference without the value, `n` no (C1 to C3, C16, C20, C31)."""
     there, anywhere = (may(policy, actor, where)[0] for where in (namespace, None))
     used = there if bound else anywhere  # C3: a literal namespace is the author's, not the caller's
     rights = {"read": READ, "nested": READ, "delete": DELETE, "write": WRITE, "update": UPDATE}
+    seen = "m" if policy.get("masks") and actor["kind"] == "agent" else "y"
     if path in rights:
-        return "y" if there & rights[path] else "n"
+        return (seen if rights[path] == READ else "y") if there & rights[path] else "n"
     if path == "use":
         return "y" if used & (READ | EXECUTE) else "n"
     if path == "hit":
-        return "y" if used & READ else "u" if used & EXECUTE else "n"
+        return seen if used & READ else "u" if used & EXECUTE else "n"
     raise ValueError(path)

@@ -518,6 +518,7 @@ class TestCancelling:
 
 
 class TestWhoMayKnow:
+    # B10
     async def test_those_who_may_not_read_the_result_may_not_ask(self, cache, is_async):
         gate = Gate(cache, is_async, namespace="user:alice", policy=POLICY_USER_ONLY)
         gate.error = ValueError(SECRET)
@@ -534,6 +535,7 @@ class TestWhoMayKnow:
             await until(lambda: cache.get_task_status(ref).completed_at)
         assert alice.error == SECRET
 
+    # B10
     async def test_those_who_may_only_use_it_learn_no_texts(self, cache, is_async):
         gate = Gate(cache, is_async, policy=POLICY_EXECUTE_ONLY)
         gate.error = ValueError(SECRET)

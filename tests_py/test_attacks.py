@@ -1,4 +1,8 @@
-"""What somebody must not get: other people's data, hidden values, guessed references."""
+"""What somebody must not get: other people's data, hidden values, guessed references.
+
+B1 to B20 are the holes that were found in the package that this one replaces; each has its test, here or where the part
+is tested that it was in.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fastmcp import Client, Context, FastMCP
+from fastmcp.server.middleware import Middleware
 
 from mcp_refcache import (
     POLICY_EXECUTE_ONLY,
@@ -27,6 +33,8 @@ from mcp_refcache import (
     is_ref_id,
     resolve_refs,
 )
+from mcp_refcache.backends import RedisBackend
+from mcp_refcache.fastmcp import Identity, use_identity
 
 SECRET = "hunter2"
 Act = Callable[..., None]
@@ -58,6 +66,7 @@ def denied(call: Callable[..., Any], *args: Any, **kwargs: Any) -> bool:
 
 
 @pytest.mark.parametrize("size", [1, 5000], ids=["small", "large"])
+# B1
 def test_what_may_only_be_used_is_never_shown(cache: RefCache, size: int) -> None:
     @cache.cached(policy=POLICY_EXECUTE_ONLY)
     def secret() -> dict[str, Any]:
@@ -74,6 +83,7 @@ def test_what_may_only_be_used_is_never_shown(cache: RefCache, size: int) -> Non
     assert denied(cache.resolve, answer["ref_id"], actor="agent")
 
 
+# B3
 def test_what_may_only_be_used_can_be_used(cache: RefCache) -> None:
     ref = cache.set("secrets", {"ssn": SECRET}, policy=POLICY_EXECUTE_ONLY).ref_id
 
@@ -96,6 +106,7 @@ def test_what_nobody_may_use_is_an_opaque_error_of_the_tool(cache: RefCache) -> 
         tool(ref)
 
 
+# B7
 def test_a_reference_in_text_from_outside_does_not_pull_a_hidden_value(cache: RefCache) -> None:
     secret = cache.set("s", SECRET, policy=POLICY_EXECUTE_ONLY).ref_id
     page = cache.set("web", {"comment": secret}).ref_id
@@ -133,6 +144,7 @@ def test_a_namespace_of_an_identity_is_not_the_servers_to_use(cache: RefCache, a
     ids=str,
 )  # fmt: skip
 @pytest.mark.parametrize("size", [1, 1000], ids=["small", "large"])
+# B2
 def test_a_hit_is_never_somebody_elses_result(
     cache: RefCache, act: Act, options: dict[str, Any], size: int
 ) -> None:
@@ -181,6 +193,7 @@ def test_a_named_session_namespace_works_without_a_context(cache: RefCache, act:
     assert denied(cache.get, answer["ref_id"])
 
 
+# B19
 def test_session_binding_without_a_session_serves_nobody_else(cache: RefCache, act: Act) -> None:
     @cache.cached(session_scoped=True)
     def tool() -> str:
@@ -192,6 +205,7 @@ def test_session_binding_without_a_session_serves_nobody_else(cache: RefCache, a
     assert tool()["value"] == "secret of second"  # pyright: ignore
 
 
+# B20
 def test_scoping_keeps_the_policy_of_the_cache(act: Act) -> None:
     cache = RefCache(default_policy=POLICY_USER_ONLY)
     tool: Any = cache.cached(owner_template="user:{user_id}")(lambda: SECRET)
@@ -199,6 +213,7 @@ def test_scoping_keeps_the_policy_of_the_cache(act: Act) -> None:
     assert denied(cache.resolve, tool()["ref_id"], actor="agent")
 
 
+# B9
 def test_the_parts_of_a_template_cannot_form_another_namespace(cache: RefCache, act: Act) -> None:
     one: Any = cache.cached(namespace_template="org:{org_id}:user:{user_id}")(lambda: 1)
     other: Any = cache.cached(namespace_template="org:{org_id}")(lambda: 1)
@@ -295,6 +310,7 @@ def test_arguments_of_other_types_are_other_calls(cache: RefCache, a: Any, b: An
 # -- references ----------------------------------------------------------------------------------------
 
 
+# B12
 def test_references_cannot_be_computed(cache: RefCache) -> None:
     ref = cache.set("k", 1)
     guesses = [f"c:public:k:{ref.created_at + delta * 2**-22}" for delta in range(-2000, 2000)]
@@ -303,11 +319,13 @@ def test_references_cannot_be_computed(cache: RefCache) -> None:
     assert re.fullmatch("[0-9a-f]{32}", digits)
 
 
+# B8
 def test_a_new_line_makes_no_reference() -> None:
     assert is_ref_id("c:0123456789abcdef")
     assert not is_ref_id("c:0123456789abcdef\n")
 
 
+# B6
 def test_a_key_does_not_match_the_tail_of_another(cache: RefCache) -> None:
     cache.set("alice:token", SECRET, namespace="org:a", policy=POLICY_PUBLIC)
     with pytest.raises(KeyError):
@@ -324,10 +342,42 @@ def test_a_key_that_looks_like_a_reference_hides_none(cache: RefCache) -> None:
     assert cache.resolve(ref) == "real"
 
 
+# B7
 def test_references_of_other_caches_in_arguments_need_trust(cache: RefCache) -> None:
     strangers = RefCache(name="strangers")
     ref = strangers.set("k", SECRET).ref_id
     assert resolve_refs(cache, [ref]).value == [ref]
+
+
+# B7
+@pytest.mark.parametrize(
+    "text", ["commit:deadbeef99", "md5:" + "0" * 32, "urn:0123456789abcdef", "sha256:" + "a" * 64]
+)
+def test_text_that_looks_like_a_reference_is_text(cache: RefCache, text: str) -> None:
+    tool: Any = cache.cached()(lambda commit: commit)
+    assert tool(text)["value"] == text
+    assert tool({"x": [text]})["value"] == {"x": [text]}
+
+
+# B13
+def test_no_password_is_shown_of_a_connection() -> None:
+    backend = RedisBackend(url=f"redis://name:{SECRET}@localhost:1/0")
+    shown = f"{backend.connection_info} {backend!r} {RefCache('c', backend=backend)!r}"
+    assert SECRET not in shown
+
+
+# B11
+def test_keys_of_others_are_not_replaced_or_removed_in_their_place(cache: RefCache) -> None:
+    ref = cache.set("k", SECRET, namespace="user:alice", policy=POLICY_PUBLIC).ref_id
+    bob = DefaultActor.user(id="bob")
+    for call in (
+        lambda: cache.set("k", 1, namespace="user:alice", actor=bob),
+        lambda: cache.set("new", 1, namespace="user:alice", actor=bob),
+        lambda: cache.delete(ref, actor=bob),
+    ):
+        assert denied(call)
+    assert cache.clear("user:alice", actor=bob) == cache.clear(actor=bob) == 0
+    assert cache.resolve(ref) == SECRET
 
 
 # -- permissions ---------------------------------------------------------------------------------------
@@ -345,11 +395,13 @@ def test_references_of_other_caches_in_arguments_need_trust(cache: RefCache) -> 
         ("CRUD", "FULL", False),
     ],
 )
+# B15
 def test_a_policy_grants_all_bits_or_none(method: str, granted: str, asked: str, expected: bool) -> None:
     policy = AccessPolicy(user_permissions=Permission[granted], agent_permissions=Permission[granted])
     assert getattr(policy, method)(Permission[asked]) is expected
 
 
+# B14
 def test_an_allowed_actor_and_its_effective_permissions_agree() -> None:
     policy = AccessPolicy(
         user_permissions=Permission.NONE, agent_permissions=Permission.NONE, allowed_actors={"agent:bot"}
@@ -368,10 +420,12 @@ def test_an_allowed_actor_and_its_effective_permissions_agree() -> None:
         ("user:alice", DefaultActor.user(id="alice:session:s1"), False), ("user", DefaultActor.user(), False), ("session", DefaultActor.agent(), False),
     ],
 )  # fmt: skip
+# B16
 def test_a_namespace_admits_those_it_names(namespace: str, actor: DefaultActor, expected: bool) -> None:
     assert DefaultNamespaceResolver().validate_access(namespace, actor) is expected
 
 
+# B11
 def test_acting_as_somebody_checks_what_the_server_need_not(cache: RefCache) -> None:
     nothing = AccessPolicy(user_permissions=Permission.NONE, agent_permissions=Permission.NONE)
     ref = cache.set("k", 1, namespace="user:alice", policy=nothing).ref_id
@@ -401,12 +455,99 @@ def test_what_a_denial_says_is_the_same_for_a_value_and_for_none(cache: RefCache
     assert len(set(messages)) == 1
 
 
+# -- what a server knows of its callers ----------------------------------------------------------------
+
+
+# B4
+async def test_state_that_has_to_be_awaited_is_the_identity(cache: RefCache) -> None:
+    class SignIn(Middleware):
+        async def on_call_tool(self, context: Any, call_next: Any) -> Any:
+            said = context.fastmcp_context.set_state("user_id", "alice")
+            if hasattr(said, "__await__"):
+                await said
+            return await call_next(context)
+
+    mcp = FastMCP("server")
+    cache.install(mcp)
+    mcp.add_middleware(SignIn())
+
+    @mcp.tool
+    @cache.cached(namespace_template="user:{user_id}", owner_template="user:{user_id}")
+    async def waits(x: int) -> dict[str, int]:
+        return {"x": x}
+
+    @mcp.tool
+    @cache.cached(namespace_template="user:{user_id}", owner_template="user:{user_id}")
+    def works(x: int, ctx: Context) -> dict[str, int]:
+        return {"x": x}
+
+    async with Client(mcp) as client:
+        for tool in ("waits", "works"):
+            answer = (await client.call_tool(tool, {"x": 1})).structured_content or {}
+            assert answer["namespace"] == "user:alice"
+            assert cache._backend.get(answer["ref_id"]).policy.owner == "user:alice"  # pyright: ignore
+
+
+# B5
+async def test_a_client_reads_back_what_is_bound_to_its_session(cache: RefCache) -> None:
+    mcp = FastMCP("server")
+    cache.install(mcp)
+
+    @mcp.tool
+    @cache.cached(session_scoped=True)
+    def rows() -> list[int]:
+        return list(range(1000))
+
+    async with Client(mcp) as one, Client(mcp) as other:
+        ref = ((await one.call_tool("rows", {})).structured_content or {})["ref_id"]
+        read = await one.call_tool("get_cached_result", {"ref_id": ref, "page": 1, "page_size": 2})
+        assert (read.structured_content or {})["preview"] == [0, 1]
+        stolen = await other.call_tool("get_cached_result", {"ref_id": ref}, raise_on_error=False)
+        assert stolen.is_error
+
+
+# B18
+@pytest.mark.parametrize("is_async", [True, False])
+async def test_a_tool_with_a_context_is_run_for_each_client(cache: RefCache, is_async: bool) -> None:
+    mcp, sessions = FastMCP("server"), list[Any]()
+
+    def me(ctx: Context) -> str:
+        sessions.append(ctx)
+        return f"secret {len(sessions)}"
+
+    async def me_async(ctx: Context) -> str:
+        return me(ctx)
+
+    mcp.tool(cache.cached()(me_async if is_async else me), name="me")
+    told = []
+    for _ in range(3):
+        async with Client(mcp) as client:
+            told.append(((await client.call_tool("me", {})).structured_content or {})["value"])
+    assert told == ["secret 1", "secret 2", "secret 3"]
+
+
+# B19
+def test_templates_without_a_context_make_no_common_bucket(cache: RefCache) -> None:
+    @cache.cached(session_scoped=True, owner_template="user:{user_id}", namespace_template="org:{org_id}")
+    def tool() -> list[str]:
+        return ["private", *["x"] * 100]
+
+    with use_identity(Identity(client="somebody")):
+        answer: Any = tool()
+    for other in (
+        Identity(),
+        Identity(user="anonymous"),
+        Identity(user="anonymous", org="default", session="default"),
+    ):
+        with use_identity(other):
+            assert denied(cache.get, answer["ref_id"])
+            assert tool()["ref_id"] != answer["ref_id"]  # pyright: ignore
+
+
 # -- the tools of the package --------------------------------------------------------------------------
 
 
 async def test_the_tool_that_every_answer_names_exists(cache: RefCache) -> None:
-    from fastmcp import Client, FastMCP
-
     from mcp_refcache.fastmcp import register_cache_tools
 
     mcp = FastMCP("server")

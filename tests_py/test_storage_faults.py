@@ -338,6 +338,7 @@ def test_a_redis_without_memory_is_an_error_and_its_tools_still_answer(own_redis
     assert cache.set("other", 2)
 
 
+# B13
 def test_a_wrong_password_is_an_error_that_does_not_tell_it() -> None:
     need_redis()
     with RedisServer("--requirepass", "right") as server:
@@ -458,6 +459,7 @@ def test_a_file_that_is_deleted_while_open_is_made_again(tmp_path: Path) -> None
     assert other.resolve("key") == 2
 
 
+# B17
 def test_files_are_their_owners_alone(tmp_path: Path) -> None:
     before = os.umask(0)
     try:

@@ -247,6 +247,10 @@ class Plan:
         if request.policy is not request.own:
             # the same content from elsewhere has another policy: one hit must not tell of the other
             scope = (scope, request.policy)
+        collector = request.collector
+        if collector is not None and (hidden := collector.uses.hidden_from(request.asker)):
+            # one reference for two hidden values would tell that they are equal
+            scope = (scope, sorted(found.ref_id for found in hidden))
         try:
             return _core.fingerprint((self._function_part(), self._settings_part, scope, values))[0]
         except Exception as error:  # arguments may raise anything when they are looked at

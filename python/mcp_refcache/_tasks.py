@@ -273,7 +273,7 @@ class Tasks:
 
     def _check_cancel(self, execution: Execution, actor: "Actor") -> None:
         self._may_read(execution.ref_id, actor)
-        if _who(actor) != _who(execution.starter):
+        if not _is_same(actor, execution.starter):
             self._check(execution.ref_id, Permission.DELETE, actor)
 
     def _tell_denied(self, operation: str, ref_id: str, actor: "Actor", denied: PermissionDenied) -> None:
@@ -360,6 +360,14 @@ def _without_texts(info: TaskInfo) -> TaskInfo:
     return info.model_copy(update={"progress": progress, "error": error, "retry_history": []})
 
 
-def _who(actor: "Actor") -> tuple[Any, ...]:
-    # not the session: some protocols have a new one for each request; where it matters, the policy is bound to it
-    return (actor.type, actor.id, getattr(actor, "user_id", None), getattr(actor, "org_id", None))
+def _is_same(one: "Actor", other: "Actor") -> bool:
+    """Whether two requests come from the same one; who says no name is told by its session."""
+    names = [
+        (each.type, each.id, getattr(each, "user_id", None), getattr(each, "org_id", None))
+        for each in (one, other)
+    ]
+    if names[0] != names[1]:
+        return False
+    # not for those with a name: some protocols have a new session for each request
+    has_name = one.id is not None or getattr(one, "user_id", None) is not None
+    return has_name or one.session_id == other.session_id

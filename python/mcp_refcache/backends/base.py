@@ -23,7 +23,7 @@ class CacheEntry:
         metadata: `tool_name`, `total_items`, `total_size`, and what a backend's user adds.
     """
 
-    value: Any
+    value: Any = field(repr=False)  # an entry turns up in logs, with no value in it
     namespace: str
     policy: AccessPolicy
     created_at: float
