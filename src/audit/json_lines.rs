@@ -129,6 +129,9 @@ impl Open {
             is_open: false,
             length,
         };
+        if length == 0 {
+            self.begun = self.head.clone();
+        }
         if self.length == Some(length) || length == 0 {
             return Ok(tail);
         }

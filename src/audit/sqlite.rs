@@ -46,7 +46,7 @@ CREATE TRIGGER IF NOT EXISTS audit_is_not_removed BEFORE DELETE ON audit
 /// Records as rows of the table `audit` in a SQLite file of its own.
 ///
 /// The chain is that of [`JsonLines`](super::JsonLines): column `line` holds its line. Other programs may read the file
-/// at any time.
+/// at any time; it is moved only while nobody has it open, as SQLite keeps a part of it in files beside it.
 pub struct SqliteLog {
     path: PathBuf,
     seal: Seal,
