@@ -33,8 +33,8 @@ class AuditRecord:
         user: The user a model acts for, as `type:id`.
         session: The session of the request.
         tool: The tool through which it happened, or that made the value.
-        reason: Why it was denied: the `reason` of `PermissionDenied`, `not_found`, or `refused` by a checker of
-            the user's own.
+        reason: Why it was denied: the `reason` of `PermissionDenied`, `not_found`, `rate_limited`, `egress` (an
+            answer that was withheld), `not_admin`, or `refused` by a checker of the user's own.
         count: How many entries a clearing concerned.
     """
 
