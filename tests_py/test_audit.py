@@ -159,7 +159,9 @@ def test_who_comes_too_often_is_denied_and_has_not_read(seen):
     cache.get(ref, actor=bob)
     with pytest.raises(RateLimitExceeded):
         cache.get(ref, actor=carol)
-    assert [(*each, record.reason, record.ref_id) for each, record in zip(told(seen), seen)][1:] == [
+    assert [(*each, record.reason, record.ref_id) for each, record in zip(told(seen), seen, strict=True)][
+        1:
+    ] == [
         ("read", "user:alice", None, ref),
         ("denied", "user:alice", "rate_limited", None),
         ("read", "user:bob", None, ref),
