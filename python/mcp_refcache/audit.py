@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from mcp_refcache import _core
 from mcp_refcache._made import running_tool
@@ -75,7 +75,8 @@ def open_audit(
 
 def _log(audit: Audit, key: str | bytes | None) -> _core.AuditLog:
     if isinstance(audit, (str, os.PathLike)):
-        path, secret = os.fspath(audit), key.encode() if isinstance(key, str) else key
+        path: str = os.fspath(cast("str | os.PathLike[str]", audit))
+        secret = key.encode() if isinstance(key, str) else key
         if path.startswith(_SQLITE_URL):
             return _core.AuditLog.sqlite(path.removeprefix(_SQLITE_URL), secret)
         if path.endswith(_SQLITE_SUFFIXES):

@@ -152,8 +152,8 @@ def create_get_reference_info_tool(cache: "RefCache", admin_check: AdminChecker 
         entry = await asyncio.to_thread(entry_of, cache, ref_id)
         if entry is None:
             return {"error": "Not found", **_not_found(ref_id)}
-        concerned = {"ref_id": ref_id, "namespace": entry.namespace, "actor": admin}
-        await asyncio.to_thread(cache._core.record, "read", **concerned)
+        record, where = cache._core.record, entry.namespace
+        await asyncio.to_thread(record, "read", ref_id=ref_id, namespace=where, actor=admin)
         info = _format_reference_info(ref_id, entry, include_preview=True)
         if include_value:
             info["value"] = as_sent(shown_value(entry))
