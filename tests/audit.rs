@@ -80,7 +80,10 @@ fn a_line_that_a_crash_left_unfinished_is_kept_and_the_chain_goes_on() {
     log(&path, 2);
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, format!("{text}{{\"n\":3,\"at\"")).unwrap();
-    assert_eq!(checked(&path).unwrap().torn, 1);
+    assert!(
+        checked(&path).is_err(),
+        "nobody says yet that it was a crash"
+    );
     log(&path, 2);
     let verified = checked(&path).unwrap();
     assert_eq!((verified.records, verified.torn), (4, 1));
@@ -90,6 +93,57 @@ fn a_line_that_a_crash_left_unfinished_is_kept_and_the_chain_goes_on() {
         checked(&path).is_err(),
         "the torn line belongs to the chain"
     );
+}
+
+#[test]
+fn a_last_line_that_was_cut_or_changed_does_not_pass() {
+    let path = folder("cut").join("log");
+    log(&path, 2);
+    let text = fs::read_to_string(&path).unwrap();
+    let whole = text.trim_end();
+    for changed in [
+        whole.trim_end_matches('}').to_owned(),
+        format!("{}\n", whole.trim_end_matches('}')),
+        format!("{whole} \n"),
+        format!("{whole}\nx"),
+        whole.replace("2,", "3,"),
+    ] {
+        fs::write(&path, &changed).unwrap();
+        assert!(checked(&path).is_err(), "{changed}");
+    }
+}
+
+#[test]
+fn a_running_writer_misses_records_that_it_wrote() {
+    let folder = folder("missing");
+    let path = folder.join("log");
+    let cache = cache(JsonLines::open(&path, None).unwrap());
+    for key in ["a", "b", "c"] {
+        cache.set(key, &1).unwrap();
+    }
+    let text = fs::read_to_string(&path).unwrap();
+    let cut = text.split_inclusive('\n').take(2).collect::<String>();
+    for changed in [cut, text.trim_end().trim_end_matches('}').to_owned()] {
+        fs::write(&path, changed).unwrap();
+        for _ in 0..2 {
+            assert_eq!(cache.set("d", &1).unwrap_err().kind(), ErrorKind::Audit);
+        }
+    }
+    fs::rename(&path, folder.join("log.1")).unwrap();
+    cache.set("d", &1).unwrap();
+    assert_eq!(checked(&path).unwrap().first, 4, "the chain goes on");
+}
+
+#[test]
+fn a_running_writer_misses_rows_that_it_wrote() {
+    let path = folder("rows").join("log.db");
+    let cache = cache(SqliteLog::open(&path, None).unwrap());
+    cache.set("a", &1).unwrap();
+    cache.set("b", &2).unwrap();
+    let db = rusqlite::Connection::open(&path).unwrap();
+    db.execute_batch("DROP TRIGGER audit_is_not_removed; DELETE FROM audit WHERE n = 2")
+        .unwrap();
+    assert_eq!(cache.set("c", &3).unwrap_err().kind(), ErrorKind::Audit);
 }
 
 #[test]

@@ -1,8 +1,13 @@
 """The audit log: who did what, on every path; never a value; a chain that shows changes."""
 
+import gc
+import importlib
 import json
 import multiprocessing
 import os
+import threading
+import time
+import weakref
 
 import pytest
 
@@ -13,11 +18,15 @@ from mcp_refcache import (
     DefaultActor,
     MemoryBackend,
     Permission,
+    RateLimitExceeded,
     RefCache,
     _core,
 )
 from mcp_refcache._cli import main
+from mcp_refcache.fastmcp import admin_tools
 
+fastmcp = importlib.import_module("fastmcp")
+HIDDEN = AccessPolicy(agent_permissions=Permission.EXECUTE)
 CANARY = "canary-7f3a9b"
 UNKNOWN = "shop:" + "0" * 32
 KEY = b"0123456789abcdef0123456789abcdef"
@@ -74,7 +83,7 @@ async def test_async_methods_leave_the_same_records(cache, seen):
     ref = (await cache.aset("k", 1)).ref_id
     await cache.aget(ref)
     await cache.aresolve(ref)
-    await cache.adelete(ref)
+    await cache.adelete(ref, actor="user")
     assert [record.action for record in seen] == ["stored", "read", "used", "deleted"]
 
 
@@ -121,6 +130,121 @@ def test_a_hit_is_a_read_through_the_tool(cache, seen):
     assert {record.actor for record in seen} == {"agent:*"}
     assert {record.ref_id for record in seen} == {first["ref_id"]}
     assert CANARY not in repr(seen)
+
+
+def test_a_hit_that_its_caller_may_not_see_is_a_use(cache, seen):
+    @cache.cached(policy=HIDDEN)
+    def salaries() -> list[str]:
+        return [CANARY]
+
+    assert salaries()["preview"] is None
+    salaries()
+    assert [record.action for record in seen] == ["stored", "used", "used"]
+
+
+def test_a_value_that_is_seen_masked_is_read(cache, seen):
+    ref = cache.set("k", {"a": CANARY, "b": 1}, policy=AccessPolicy(masked_paths={"a"})).ref_id
+    assert CANARY not in repr(cache.get(ref, actor="agent"))
+    assert told(seen)[1:] == [("read", "agent:*")]
+    assert CANARY not in repr(seen)
+
+
+def test_who_comes_too_often_is_denied_and_has_not_read(seen):
+    cache = RefCache("shop", audit=seen.append, rate_limits={"actor:user:*": "1/h", "public": "2/h"})
+    ref = cache.set("k", 1).ref_id
+    alice, bob, carol = (DefaultActor.user(name) for name in ("alice", "bob", "carol"))
+    cache.get(ref, actor=alice)
+    with pytest.raises(RateLimitExceeded):
+        cache.get(ref, actor=alice)
+    cache.get(ref, actor=bob)
+    with pytest.raises(RateLimitExceeded):
+        cache.get(ref, actor=carol)
+    assert [(*each, record.reason, record.ref_id) for each, record in zip(told(seen), seen, strict=True)][
+        1:
+    ] == [
+        ("read", "user:alice", None, ref),
+        ("denied", "user:alice", "rate_limited", None),
+        ("read", "user:bob", None, ref),
+        ("denied", "user:carol", "rate_limited", ref),
+    ]
+
+
+async def test_an_answer_that_is_held_back_is_a_denial(cache, seen):
+    mcp = fastmcp.FastMCP("s")
+    cache.install(mcp)
+    ref = cache.set("k", {"mail": "zoe.mueller@example.com"}, policy=HIDDEN).ref_id
+    mcp.tool(lambda: cache.resolve(ref), name="leak")
+    async with fastmcp.Client(mcp) as client:
+        assert (await client.call_tool("leak", {}, raise_on_error=False)).is_error
+    assert [(record.action, record.tool, record.reason) for record in seen[1:]] == [
+        ("used", "leak", None),
+        ("denied", "leak", "egress"),
+    ]
+    assert seen[-1].ref_id == ref
+
+
+async def test_what_admins_do_is_theirs(seen):
+    cache = RefCache("shop", audit=seen.append, identity=lambda ctx: {"user_id": "root"})
+    mcp, is_admin = fastmcp.FastMCP("s"), [True]
+    cache.install(mcp)
+    admin_tools.register_admin_tools(mcp, cache, lambda ctx: is_admin[0], include_dangerous=True)
+    ref = cache.set("k", CANARY).ref_id
+    cache.set("l", 1)
+    async with fastmcp.Client(mcp) as client:
+        await client.call_tool("admin_list_references", {"include_preview": True, "limit": 1})
+        await client.call_tool("admin_get_reference_info", {"ref_id": ref})
+        await client.call_tool("admin_delete_reference", {"ref_id": ref})
+        await client.call_tool("admin_clear_namespace", {"namespace": "public"})
+        is_admin[0] = False
+        await client.call_tool("admin_delete_reference", {"ref_id": ref}, raise_on_error=False)
+    assert [(record.action, record.user, record.tool, record.reason) for record in seen[2:]] == [
+        ("read", "user:root", "admin_list_references", None),
+        ("read", "user:root", "admin_get_reference_info", None),
+        ("deleted", "user:root", "admin_delete_reference", None),
+        ("cleared", "user:root", "admin_clear_namespace", None),
+        ("denied", "user:root", "admin_delete_reference", "not_admin"),
+    ]
+    assert CANARY not in repr(seen)
+
+
+def test_those_who_wait_for_an_equal_call_hear_that_it_could_not_be_recorded():
+    def fails(record: AuditRecord) -> None:
+        raise RuntimeError("no room")
+
+    cache, heard, runs = RefCache("shop", audit=fails), [], []
+
+    @cache.cached()
+    def slow() -> int:
+        runs.append(1)
+        time.sleep(0.2)
+        return 1
+
+    def call() -> None:
+        try:
+            slow()
+        except AuditError as error:
+            heard.append(error)
+
+    threads = [threading.Thread(target=call) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert len(heard) == 4
+    assert len(runs) == 1
+
+
+def test_a_function_that_knows_the_cache_does_not_keep_it_alive():
+    def make() -> weakref.ref[RefCache]:
+        known: list[RefCache] = []
+        cache = RefCache("shop", audit=lambda record: len(known))
+        known.append(cache)
+        cache.set("k", 1)
+        return weakref.ref(cache)
+
+    gone = make()
+    gc.collect()
+    assert gone() is None
 
 
 def test_an_argument_is_used_through_the_tool(cache, seen):
@@ -271,3 +395,6 @@ def test_the_command_verifies_and_shows(tmp_path, capsys):
     path.write_bytes(lines[0].replace(b"server", b"nobody") + lines[1])
     assert main(["audit", "verify", str(path)]) == 1
     assert "changed" in capsys.readouterr().err
+    path.write_bytes(lines[0] + lines[1][:-9])
+    assert main(["audit", "verify", str(path)]) == 1
+    assert "unfinished" in capsys.readouterr().err

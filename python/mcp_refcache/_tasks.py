@@ -160,7 +160,7 @@ class Tasks:
             return self._poll_backend(ref_id, actor)
         is_own = self._cache._is_own()
         if not is_own:
-            self._cache._core.count(actor=actor)
+            self._cache._core.count(actor)
         try:
             told = self.describe(execution, actor)
         except KeyError:
@@ -170,10 +170,10 @@ class Tasks:
             raise
         if self._has_ended(execution, but_failed=True):
             return None
-        self._cache._core.record("read", ref_id=ref_id, actor=actor)
         promise = None if is_own else self._store.get(ref_id)
         if promise is not None:
-            self._cache._core.count(namespace=promise.namespace, ref_id=ref_id)
+            self._cache._core.count(actor, namespace=promise.namespace, ref_id=ref_id)
+        self._cache._core.record("read", ref_id=ref_id, namespace=execution.namespace, actor=actor)
         return told
 
     def describe(
@@ -223,7 +223,7 @@ class Tasks:
                 raise
         if self._has_ended(execution):
             return False
-        self._cache._core.record("deleted", ref_id=ref_id, actor=actor)
+        self._cache._core.record("deleted", ref_id=ref_id, namespace=execution.namespace, actor=actor)
         execution.cancel()
         if not execution.has_ended and self._has_ended(execution):  # it waited for a worker, and never runs
             self._tell_end(execution, TaskStatus.CANCELLED)

@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from mcp_refcache import _core
 from mcp_refcache._made import running_tool
@@ -33,8 +33,8 @@ class AuditRecord:
         user: The user a model acts for, as `type:id`.
         session: The session of the request.
         tool: The tool through which it happened, or that made the value.
-        reason: Why it was denied: the `reason` of `PermissionDenied`, `not_found`, or `refused` by a checker of
-            the user's own.
+        reason: Why it was denied: the `reason` of `PermissionDenied`, `not_found`, `rate_limited`, `egress` (an
+            answer that was withheld), `not_admin`, or `refused` by a checker of the user's own.
         count: How many entries a clearing concerned.
     """
 
@@ -75,7 +75,8 @@ def open_audit(
 
 def _log(audit: Audit, key: str | bytes | None) -> _core.AuditLog:
     if isinstance(audit, (str, os.PathLike)):
-        path, secret = os.fspath(audit), key.encode() if isinstance(key, str) else key
+        path: str = os.fspath(cast("str | os.PathLike[str]", audit))
+        secret = key.encode() if isinstance(key, str) else key
         if path.startswith(_SQLITE_URL):
             return _core.AuditLog.sqlite(path.removeprefix(_SQLITE_URL), secret)
         if path.endswith(_SQLITE_SUFFIXES):

@@ -1,5 +1,7 @@
 //! The chain: each line holds the hash of the one before, and its own over all that stands in it.
 
+use std::cmp::Ordering;
+
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -21,6 +23,21 @@ const SHORTEST_KEY: usize = 16;
 pub(super) struct Head {
     pub(super) n: u64,
     pub(super) hash: String,
+}
+
+impl Head {
+    /// Where a chain stands that ends so, for a writer who knows that it once stood here.
+    ///
+    /// # Errors
+    /// Why that cannot be, as a sentence: records are gone.
+    pub(super) fn followed_by(&self, found: Self) -> std::result::Result<Self, &'static str> {
+        match found.n.cmp(&self.n) {
+            Ordering::Greater => Ok(found),
+            Ordering::Equal if found.hash == self.hash => Ok(found),
+            Ordering::Equal => Err("it is not the one that was written"),
+            Ordering::Less => Err("later ones, which were written, are missing"),
+        }
+    }
 }
 
 impl Default for Head {

@@ -1,6 +1,6 @@
 //! The files of a log: made for their owner only, and recognised when another one takes their path.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -27,24 +27,44 @@ pub(super) fn open(path: &Path) -> Result<File> {
     options.open(path).map_err(|why| failed(path, why))
 }
 
-/// Whether the file is the one that has the path now.
-pub(super) fn has_path(file: &File, path: &Path) -> bool {
-    match (file.metadata(), std::fs::metadata(path)) {
-        (Ok(own), Ok(there)) => is_same(&own, &there),
-        _ => false,
+/// Makes the file, for its owner only, if it is not there. One that is there is not touched: closing it would
+/// take the locks away that SQLite holds on it in this process.
+///
+/// # Errors
+/// [`Audit`](ErrorKind::Audit) if that cannot be done.
+#[cfg(feature = "sqlite")]
+pub(super) fn provide(path: &Path) -> Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Err(why) if why.kind() != io::ErrorKind::AlreadyExists => Err(failed(path, why)),
+        _ => Ok(()),
     }
 }
 
-#[cfg(unix)]
-fn is_same(a: &std::fs::Metadata, b: &std::fs::Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    (a.dev(), a.ino()) == (b.dev(), b.ino())
-}
+/// Which file it is, whatever its path; it is told apart from others as long as somebody has it open.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Identity(u64, u64);
 
-/// Elsewhere a file that is open cannot be moved away.
-#[cfg(not(unix))]
-fn is_same(_: &std::fs::Metadata, _: &std::fs::Metadata) -> bool {
-    true
+impl Identity {
+    /// The file that has the path now.
+    pub(super) fn at(path: &Path) -> io::Result<Self> {
+        std::fs::metadata(path).map(|found| Self::of(&found))
+    }
+
+    #[cfg(unix)]
+    pub(super) fn of(found: &Metadata) -> Self {
+        use std::os::unix::fs::MetadataExt as _;
+        Self(found.dev(), found.ino())
+    }
+
+    /// Elsewhere a file that is open cannot be moved away.
+    #[cfg(not(unix))]
+    pub(super) fn of(_: &Metadata) -> Self {
+        Self(0, 0)
+    }
 }
 
 /// The error for a file that does not do its part.

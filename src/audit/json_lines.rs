@@ -8,7 +8,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::chain::{Head, Seal, sha256};
-use super::file::{absolute, failed, foreign, has_path, open};
+use super::file::{Identity, absolute, failed, foreign, open};
 use super::lines::LONGEST;
 use super::process::PerProcess;
 use super::{AuditRecord, AuditSink};
@@ -30,7 +30,9 @@ pub struct JsonLines {
 
 struct Open {
     file: Arc<File>,
-    /// Where the chain stood when we last looked.
+    /// Where the chain stood before the file.
+    begun: Head,
+    /// Where it stood when we last looked.
     head: Head,
     /// How long the file was then, if it ended with a whole line.
     length: Option<u64>,
@@ -67,24 +69,22 @@ impl JsonLines {
     /// Does something with the file, locked, at the end of the chain.
     fn with(&self, work: impl Fn(&mut Open, &Tail) -> Result<()>) -> Result<()> {
         let mut slot = self.open.get().lock();
-        let mut open = match slot.take() {
+        let open = match &mut *slot {
             Some(open) => open,
-            None => Open::new(&self.path, Head::default())?,
+            None => slot.insert(Open::new(&self.path, Head::default())?),
         };
         loop {
             let file = Arc::clone(&open.file);
             let _turn = Turn::take(&file).map_err(|why| failed(&self.path, why))?;
-            let tail = open.tail(self)?;
-            if has_path(&file, &self.path) {
-                let outcome = work(&mut open, &tail);
-                if outcome.is_err() {
-                    open.length = None;
-                }
-                *slot = Some(open);
-                return outcome;
+            let own = file.metadata().map_err(|why| failed(&self.path, why))?;
+            let tail = open.tail(self, own.len());
+            if Identity::at(&self.path).is_ok_and(|there| there == Identity::of(&own)) {
+                return work(open, &tail?);
             }
-            // moved away: nobody writes there any more, as everybody looks before writing
-            open = Open::new(&self.path, tail.head)?;
+            // moved away: nobody writes there any more, as everybody looks before writing; if it was changed
+            // as well, the chain goes on from what was known, and shows that
+            let head = tail.map_or_else(|_| open.head.clone(), |tail| tail.head);
+            *open = Open::new(&self.path, head)?;
         }
     }
 }
@@ -94,9 +94,12 @@ impl AuditSink for JsonLines {
         self.with(|open, tail| {
             let (line, head) = self.seal.line(&tail.head, record, tail.torn.as_deref())?;
             let text = format!("{}{line}\n", if tail.is_open { "\n" } else { "" });
-            (&*open.file)
-                .write_all(text.as_bytes())
-                .map_err(|why| failed(&self.path, why))?;
+            if let Err(why) = (&*open.file).write_all(text.as_bytes()) {
+                // a part of a line, on a disk that is full, is as good as none; if it stays, it counts as torn
+                drop(open.file.set_len(tail.length));
+                open.length = None;
+                return Err(failed(&self.path, why));
+            }
             open.head = head;
             open.length = Some(tail.length + text.len() as u64);
             Ok(())
@@ -108,21 +111,27 @@ impl Open {
     fn new(path: &Path, head: Head) -> Result<Self> {
         Ok(Self {
             file: Arc::new(open(path)?),
+            begun: head.clone(),
             head,
             length: None,
         })
     }
 
-    /// How the file ends, read anew if others have written.
-    fn tail(&mut self, log: &JsonLines) -> Result<Tail> {
-        let length = self.file.metadata();
-        let length = length.map_err(|why| failed(&log.path, why))?.len();
+    /// How the file of this length ends, read anew if others have written.
+    ///
+    /// # Errors
+    /// [`Audit`](crate::ErrorKind::Audit), also if records are gone that were there. Who empties the file keeps the
+    /// chain: that is a way to put a log away.
+    fn tail(&mut self, log: &JsonLines, length: u64) -> Result<Tail> {
         let mut tail = Tail {
             head: self.head.clone(),
             torn: None,
             is_open: false,
             length,
         };
+        if length == 0 {
+            self.begun = self.head.clone();
+        }
         if self.length == Some(length) || length == 0 {
             return Ok(tail);
         }
@@ -130,15 +139,17 @@ impl Open {
         let mut lines = end.rsplit(|byte| *byte == b'\n');
         let rest = lines.next().unwrap_or_default();
         tail.is_open = !rest.is_empty();
-        if let (true, Ok(whole)) = (tail.is_open, log.seal.open(rest)) {
-            tail.head = whole.head; // all of it is there, but the line break
+        let foreign = |why| foreign(&log.path, why);
+        let found = if let (true, Ok(whole)) = (tail.is_open, log.seal.open(rest)) {
+            whole.head // all of it is there, but the line break
         } else {
             tail.torn = tail.is_open.then(|| sha256(rest));
-            if let Some(last) = lines.next() {
-                let opened = log.seal.open(last);
-                tail.head = opened.map_err(|why| foreign(&log.path, why))?.head;
+            match lines.next() {
+                Some(last) => log.seal.open(last).map_err(foreign)?.head,
+                None => self.begun.clone(),
             }
-        }
+        };
+        tail.head = self.head.followed_by(found).map_err(foreign)?;
         self.head = tail.head.clone();
         self.length = (!tail.is_open).then_some(length);
         Ok(tail)

@@ -22,7 +22,8 @@ pub struct Line {
     pub text: Vec<u8>,
 }
 
-/// The lines of a log of either kind. It is read while others may write.
+/// The lines of a log of either kind. It is read while others may write; a SQLite file not in the process that
+/// writes it, where that would take SQLite's locks away.
 ///
 /// # Errors
 /// [`Audit`](ErrorKind::Audit) if the file cannot be read, has a line of more than a megabyte, or is a database without a

@@ -117,8 +117,9 @@ pub struct AuditRecord {
     /// The tool through which it happened; of a value stored outside of one, the tool that made it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tool: Option<String>,
-    /// Why it was denied: the word of a [`DenialReason`](crate::access::DenialReason), `not_found`, or
-    /// `refused` by a checker of the user's own.
+    /// Why it was denied: the word of a [`DenialReason`](crate::access::DenialReason), `not_found`,
+    /// `rate_limited`, `refused` by a checker of the user's own; from the Python package also `egress` and
+    /// `not_admin`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<&'static str>,
     /// How many entries a clearing concerned.

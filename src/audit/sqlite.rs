@@ -1,6 +1,5 @@
 //! A log in a table of SQLite: the same lines and the same chain, to be asked by SQL.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior};
 
 use super::chain::{Head, Seal};
-use super::file::{absolute, foreign, has_path, open};
+use super::file::{Identity, absolute, foreign, provide};
 use super::lines::Line;
 use super::process::PerProcess;
 use super::{AuditRecord, AuditSink};
@@ -47,7 +46,7 @@ CREATE TRIGGER IF NOT EXISTS audit_is_not_removed BEFORE DELETE ON audit
 /// Records as rows of the table `audit` in a SQLite file of its own.
 ///
 /// The chain is that of [`JsonLines`](super::JsonLines): column `line` holds its line. Other programs may read the file
-/// at any time.
+/// at any time; it is moved only while nobody has it open, as SQLite keeps a part of it in files beside it.
 pub struct SqliteLog {
     path: PathBuf,
     seal: Seal,
@@ -57,7 +56,7 @@ pub struct SqliteLog {
 struct Open {
     db: Connection,
     /// Tells whether the path still leads to this file.
-    file: File,
+    file: Identity,
     head: Head,
 }
 
@@ -79,12 +78,13 @@ impl SqliteLog {
     }
 
     fn opened(&self, head: Head) -> Result<Open> {
-        let file = open(&self.path)?;
+        provide(&self.path)?;
         let explain = |why| failed(&self.path, why);
         let db = connect(&self.path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(explain)?;
         db.execute_batch("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;")
             .map_err(explain)?;
         db.execute_batch(SCHEMA).map_err(explain)?;
+        let file = Identity::at(&self.path).map_err(|why| super::file::failed(&self.path, why))?;
         Ok(Open { db, file, head })
     }
 
@@ -101,7 +101,8 @@ impl SqliteLog {
         let head = match &last {
             Some(last) => {
                 let opened = self.seal.open(last.as_bytes());
-                opened.map_err(|why| foreign(&self.path, why))?.head
+                let followed = opened.and_then(|last| open.head.followed_by(last.head));
+                followed.map_err(|why| foreign(&self.path, why))?
             }
             None => open.head.clone(),
         };
@@ -118,14 +119,15 @@ impl SqliteLog {
 impl AuditSink for SqliteLog {
     fn record(&self, record: &AuditRecord) -> Result<()> {
         let mut slot = self.open.get().lock();
-        let mut open = match slot.take() {
-            Some(open) if has_path(&open.file, &self.path) => open,
-            Some(moved) => self.opened(moved.head)?,
-            None => self.opened(Head::default())?,
+        let open = match &mut *slot {
+            Some(open) => open,
+            None => slot.insert(self.opened(Head::default())?),
         };
-        let outcome = self.write(&mut open, record);
-        *slot = Some(open);
-        outcome
+        if Identity::at(&self.path).ok() != Some(open.file) {
+            // moved away: a new file continues the chain
+            *open = self.opened(open.head.clone())?;
+        }
+        self.write(open, record)
     }
 }
 

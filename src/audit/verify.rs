@@ -16,7 +16,7 @@ pub struct Verified {
     pub first: u64,
     /// The hash of the last record: note it elsewhere, and give it as `expect` later.
     pub head: String,
-    /// How many lines a crash left unfinished.
+    /// How many lines a crash left unfinished, as the records after them say.
     pub torn: u64,
 }
 
@@ -24,7 +24,8 @@ pub struct Verified {
 ///
 /// A chain without a key shows what was damaged, lost or changed carelessly; who can write the file can also make a
 /// new chain. With a key only its holders can. Neither shows that the last records are missing, unless `expect`, the
-/// hash of a record that once was the last one, says what has to be there.
+/// hash of a record that once was the last one, says what has to be there. A last line that is no record is an error:
+/// only the next record of a writer says that a crash left it so.
 ///
 /// # Errors
 /// [`Audit`](ErrorKind::Audit) with file and line of what does not fit, or if `expect` is not there.
@@ -43,18 +44,22 @@ pub fn verify<P: AsRef<Path>>(
         torn: 0,
         awaited: expect.filter(|hash| *hash != GENESIS),
     };
+    let mut last = (Path::new(""), 0);
     for path in paths {
         for line in lines(path)? {
             let line = line?;
-            chain.take(&line.text).map_err(|why| {
-                Error::new(
-                    ErrorKind::Audit,
-                    format!("the audit log was changed: {why}"),
-                )
-                .with("path", path.as_ref().display())
-                .with("line", line.number)
-            })?;
+            last = (path.as_ref(), line.number);
+            chain
+                .take(&line.text)
+                .map_err(|why| changed(&format!("the audit log was changed: {why}"), last))?;
         }
+    }
+    if let Some((_, why)) = chain.pending {
+        let message = format!(
+            "the last line of the audit log was left unfinished by a crash, or changed: {why}; if it was a \
+             crash, the next record that is written says so"
+        );
+        return Err(changed(&message, last));
     }
     if chain.awaited.is_some() {
         let message =
@@ -67,6 +72,12 @@ pub fn verify<P: AsRef<Path>>(
         head: chain.head.unwrap_or_default().hash,
         torn: chain.torn,
     })
+}
+
+fn changed(message: &str, (path, line): (&Path, u64)) -> Error {
+    Error::new(ErrorKind::Audit, message)
+        .with("path", path.display())
+        .with("line", line)
 }
 
 struct Chain<'a> {

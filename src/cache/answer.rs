@@ -101,28 +101,39 @@ impl RefCache {
         entry: &Arc<Entry>,
         options: &AnswerOptions<'_>,
     ) -> Result<Received> {
-        if !options.counted {
-            return self.judge(id, entry, options);
+        if options.counted {
+            self.count_attempt(options.actor).await?;
         }
-        self.count_attempt(options.actor).await?;
-        let received = self.judge(id, entry, options)?;
-        self.count_use(&entry.namespace, Some(id)).await?;
-        Ok(received)
-    }
-
-    fn judge(&self, id: &str, entry: &Arc<Entry>, options: &AnswerOptions<'_>) -> Result<Received> {
         let access = if options.producer || !entry.details.bound {
             Access::Receive
         } else {
             Access::Read
         };
-        let denied = |error: &Error| error.kind() == ErrorKind::PermissionDenied;
         let act = Act::on(id, entry, Some(options.actor));
+        let received = self
+            .judge(entry, options, access)
+            .map_err(|error| self.denied(error, act))?;
+        if options.counted {
+            self.count_use(&entry.namespace, Some(id), Some(options.actor))
+                .await?;
+        }
+        match received {
+            Received::Seen(_) => self.admitted(access, act)?,
+            Received::Hidden { usable: true } => self.admitted(Access::Use, act)?,
+            Received::Hidden { usable: false } => {}
+        }
+        Ok(received)
+    }
+
+    fn judge(
+        &self,
+        entry: &Arc<Entry>,
+        options: &AnswerOptions<'_>,
+        access: Access,
+    ) -> Result<Received> {
+        let denied = |error: &Error| error.kind() == ErrorKind::PermissionDenied;
         match self.authorize(entry, options.actor, access) {
-            Ok(sees) => {
-                let sees = self.recorded(Ok(sees), access, act)?;
-                return Ok(Received::Seen(sees.of(entry)));
-            }
+            Ok(sees) => return Ok(Received::Seen(sees.of(entry))),
             Err(error) if denied(&error) => {}
             Err(error) => return Err(error),
         }
@@ -132,7 +143,7 @@ impl RefCache {
             Err(error) if denied(&error) && options.producer => {
                 Ok(Received::Hidden { usable: false })
             }
-            Err(error) => Err(self.denied(error, act)),
+            Err(error) => Err(error),
         }
     }
 

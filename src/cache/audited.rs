@@ -14,6 +14,9 @@ const SERVER: &str = "server";
 /// The reason of a denial for what is not there.
 const NOT_FOUND: &str = "not_found";
 
+/// The reason of a denial for who comes too often.
+const RATE_LIMITED: &str = "rate_limited";
+
 /// The reason of a checker of the user's own: its words may say anything.
 const REFUSED: &str = "refused";
 
@@ -72,28 +75,26 @@ impl RefCache {
         })
     }
 
-    /// Writes down that an actor was let in, or kept out.
+    /// Writes down that an actor was let in.
     ///
     /// # Errors
-    /// The outcome's, or what the sink fails with.
-    pub(crate) fn recorded<T>(
-        &self,
-        outcome: Result<T>,
-        access: Access,
-        act: Act<'_>,
-    ) -> Result<T> {
-        match outcome {
-            Ok(sees) => self.record(action_of(access), act).map(|()| sees),
-            Err(error) => Err(self.denied(error, act)),
-        }
+    /// What the sink fails with: then it is not let in.
+    pub(crate) fn admitted(&self, access: Access, act: Act<'_>) -> Result<()> {
+        self.record(action_of(access), act)
     }
 
     /// Writes a denial down, if the error is one; the error that comes of it.
     pub(crate) fn denied(&self, error: Error, act: Act<'_>) -> Error {
-        if !self.is_audited() || error.kind() != ErrorKind::PermissionDenied {
+        if !self.is_audited() {
             return error;
         }
-        let reason = Denial::of(&error).map_or(REFUSED, |denial| denial.reason.as_str());
+        let reason = match error.kind() {
+            ErrorKind::RateLimited => RATE_LIMITED,
+            ErrorKind::PermissionDenied => {
+                Denial::of(&error).map_or(REFUSED, |denial| denial.reason.as_str())
+            }
+            _ => return error,
+        };
         let act = Act {
             reason: Some(reason),
             ..act

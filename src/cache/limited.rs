@@ -2,6 +2,7 @@
 //! is slowed down; the use of an entry counts to its namespace and reference once it is allowed.
 
 use super::RefCache;
+use super::audited::Act;
 use crate::access::Actor;
 use crate::error::Result;
 use crate::limits::{Demand, RateLimit, RateLimited, Take};
@@ -16,23 +17,38 @@ impl RefCache {
             return Ok(());
         };
         let wanted = limits.of_actor(self.name(), actor)?;
-        self.take(wanted).await
+        let act = Act {
+            actor: Some(actor),
+            ..Act::default()
+        };
+        self.take(wanted, act).await
     }
 
-    /// Counts the use of an entry that its user is allowed to make; of an entry that is about to be stored there
-    /// is no reference yet.
+    /// Counts the use of an entry that this actor is allowed to make; of an entry that is about to be stored
+    /// there is no reference yet.
     ///
     /// # Errors
     /// [`RateLimited`](crate::ErrorKind::RateLimited), and what the store fails with.
-    pub(crate) async fn count_use(&self, namespace: &str, ref_id: Option<&str>) -> Result<()> {
+    pub(crate) async fn count_use(
+        &self,
+        namespace: &str,
+        ref_id: Option<&str>,
+        actor: Option<&dyn Actor>,
+    ) -> Result<()> {
         let Some(limits) = &self.parts.limits else {
             return Ok(());
         };
         let wanted = limits.of_entry(self.name(), namespace, ref_id);
-        self.take(wanted).await
+        let act = Act {
+            ref_id,
+            namespace: Some(namespace),
+            actor,
+            ..Act::default()
+        };
+        self.take(wanted, act).await
     }
 
-    async fn take(&self, wanted: Vec<(Demand, &RateLimit)>) -> Result<()> {
+    async fn take(&self, wanted: Vec<(Demand, &RateLimit)>, act: Act<'_>) -> Result<()> {
         if wanted.is_empty() {
             return Ok(());
         }
@@ -44,7 +60,8 @@ impl RefCache {
         };
         match outcome {
             Take::Refused { place, retry_after } => {
-                Err(RateLimited::error(limits[place], retry_after))
+                let error = RateLimited::error(limits[place], retry_after);
+                Err(self.denied(error, act))
             }
             Take::Granted | Take::NotKept => Ok(()),
         }

@@ -155,9 +155,7 @@ impl RefCache {
         want: Want,
     ) -> Result<Found> {
         self.count_attempt(actor).await?;
-        let found = self.fetch_own(id, actor, access, want).await?;
-        self.count_use(&found.1.namespace, Some(&found.0)).await?;
-        Ok(found)
+        self.admit(id, actor, access, want, true).await
     }
 
     /// The same for the server itself, which may come as often as it likes.
@@ -167,6 +165,17 @@ impl RefCache {
         actor: &dyn Actor,
         access: Access,
         want: Want,
+    ) -> Result<Found> {
+        self.admit(id, actor, access, want, false).await
+    }
+
+    async fn admit(
+        &self,
+        id: &str,
+        actor: &dyn Actor,
+        access: Access,
+        want: Want,
+        counted: bool,
     ) -> Result<Found> {
         let found = self
             .find(id, want, |entry| {
@@ -186,8 +195,14 @@ impl RefCache {
                 return Err(error);
             }
         };
-        let outcome = self.authorize(&entry, actor, access);
-        let sees = self.recorded(outcome, access, Act::on(&ref_id, &entry, Some(actor)))?;
+        let act = Act::on(&ref_id, &entry, Some(actor));
+        let sees = self.authorize(&entry, actor, access);
+        let sees = sees.map_err(|error| self.denied(error, act))?;
+        if counted {
+            self.count_use(&entry.namespace, Some(&ref_id), Some(actor))
+                .await?;
+        }
+        self.admitted(access, act)?;
         Ok((ref_id, sees.of(&entry)))
     }
 }

@@ -88,7 +88,7 @@ impl RefCache {
                 };
                 self.denied(error, act)
             })?;
-            self.count_use(&namespace, None).await?;
+            self.count_use(&namespace, None, Some(actor)).await?;
         }
         let details = Details {
             tool_name: options.tool_name.map(Arc::from),
@@ -169,15 +169,17 @@ impl RefCache {
     /// # Errors
     /// [`PermissionDenied`](ErrorKind::PermissionDenied), and what the store fails with.
     pub async fn delete(&self, id: &str, actor: Option<&dyn Actor>) -> Result<bool> {
-        self.remove(id, actor, actor.is_some()).await
+        self.remove(id, actor, actor.is_some(), None).await
     }
 
-    /// The same; `counted` against the limits of rates, or for the server itself.
+    /// The same; `counted` against the limits of rates, or for the server itself. The `caller` on whose behalf
+    /// the server does it is written down, and not asked for permission.
     pub(crate) async fn remove(
         &self,
         id: &str,
         actor: Option<&dyn Actor>,
         counted: bool,
+        caller: Option<&dyn Actor>,
     ) -> Result<bool> {
         let may = |entry: &Entry| {
             actor.map_or(Ok(()), |actor| {
@@ -192,11 +194,13 @@ impl RefCache {
             .await?
         {
             Some((ref_id, entry)) => {
-                let act = Act::on(&ref_id, &entry, actor);
-                self.recorded(may(&entry), Access::Delete, act)?;
+                let act = Act::on(&ref_id, &entry, actor.or(caller));
+                may(&entry).map_err(|error| self.denied(error, act))?;
                 if counted {
-                    self.count_use(&entry.namespace, Some(&ref_id)).await?;
+                    self.count_use(&entry.namespace, Some(&ref_id), actor)
+                        .await?;
                 }
+                self.admitted(Access::Delete, act)?;
                 self.parts.backend.delete(&ref_id).await
             }
             None => {
@@ -214,6 +218,16 @@ impl RefCache {
     /// # Errors
     /// What the store fails with.
     pub async fn clear(&self, namespace: Option<&str>, actor: Option<&dyn Actor>) -> Result<usize> {
+        self.clear_for(namespace, actor, None).await
+    }
+
+    /// The same; `caller` as for [`remove`](Self::remove).
+    pub(crate) async fn clear_for(
+        &self,
+        namespace: Option<&str>,
+        actor: Option<&dyn Actor>,
+        caller: Option<&dyn Actor>,
+    ) -> Result<usize> {
         let scope = Scope {
             cache: Some(self.name()),
             namespace,
@@ -221,7 +235,7 @@ impl RefCache {
         let record = |count| {
             let act = Act {
                 namespace,
-                actor,
+                actor: actor.or(caller),
                 count: Some(count),
                 ..Act::default()
             };

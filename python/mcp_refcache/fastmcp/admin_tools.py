@@ -7,12 +7,15 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
+from mcp_refcache._caller import aread_caller
 from mcp_refcache._results import as_sent
+from mcp_refcache.access.actor import DefaultActor
 from mcp_refcache.fastmcp._reference_info import entries_of, entry_of, shown_value
 from mcp_refcache.fastmcp._reference_info import format_reference_info as _format_reference_info
 from mcp_refcache.models import PreviewStrategy, SizeMode
 
 if TYPE_CHECKING:
+    from mcp_refcache.access.actor import Actor
     from mcp_refcache.cache import RefCache
 
 __all__ = [
@@ -104,7 +107,7 @@ def create_list_references_tool(cache: "RefCache", admin_check: AdminChecker | N
         ctx: Any = None,
     ) -> dict[str, Any]:
         """List stored references, oldest first; of a namespace with those below it, or of all."""
-        await _check_admin(ctx, admin_check)
+        admin = await _admitted(cache, ctx, admin_check)
         limit, offset = min(max(limit, 1), _MOST_LISTED), max(offset, 0)
 
         def read() -> tuple[list[dict[str, Any]], int]:
@@ -117,15 +120,14 @@ def create_list_references_tool(cache: "RefCache", admin_check: AdminChecker | N
                 and (include_expired or not entry.is_expired(now))
             ]
             wanted = [ref_id for _, ref_id in sorted(found)[offset : offset + limit]]
-            if include_preview:
-                for ref_id in wanted:
-                    cache._core.record("read", ref_id=ref_id)
-            entries = ((ref_id, entry_of(cache, ref_id)) for ref_id in wanted)
-            shown = [
-                _format_reference_info(ref_id, entry, include_preview)
-                for ref_id, entry in entries
-                if entry is not None
-            ]
+            shown: list[dict[str, Any]] = []
+            for ref_id in wanted:
+                entry = entry_of(cache, ref_id)
+                if entry is None:
+                    continue
+                if include_preview:
+                    cache._core.record("read", ref_id=ref_id, namespace=entry.namespace, actor=admin)
+                shown.append(_format_reference_info(ref_id, entry, include_preview))
             return shown, len(found)
 
         references, total_count = await asyncio.to_thread(read)
@@ -146,11 +148,12 @@ def create_get_reference_info_tool(cache: "RefCache", admin_check: AdminChecker 
 
     async def get_reference_info(ref_id: str, include_value: bool = False, ctx: Any = None) -> dict[str, Any]:
         """Tell what is known about a reference: where it lives, whose it is, when it expires."""
-        await _check_admin(ctx, admin_check)
+        admin = await _admitted(cache, ctx, admin_check)
         entry = await asyncio.to_thread(entry_of, cache, ref_id)
         if entry is None:
             return {"error": "Not found", **_not_found(ref_id)}
-        await asyncio.to_thread(cache._core.record, "read", ref_id=ref_id, namespace=entry.namespace)
+        record, where = cache._core.record, entry.namespace
+        await asyncio.to_thread(record, "read", ref_id=ref_id, namespace=where, actor=admin)
         info = _format_reference_info(ref_id, entry, include_preview=True)
         if include_value:
             info["value"] = as_sent(shown_value(entry))
@@ -174,11 +177,11 @@ def create_delete_reference_tool(cache: "RefCache", admin_check: AdminChecker | 
 
     async def delete_reference(ref_id: str, ctx: Any = None) -> dict[str, Any]:
         """Remove one stored reference."""
-        await _check_admin(ctx, admin_check)
+        admin = await _admitted(cache, ctx, admin_check)
 
         def delete() -> bool:
             # a key is no reference, and other caches of the store are no business of this one
-            return entry_of(cache, ref_id) is not None and cache._core.delete(ref_id)
+            return entry_of(cache, ref_id) is not None and cache._core.delete(ref_id, caller=admin)
 
         if await asyncio.to_thread(delete):
             return {"success": True, "message": f"Reference '{ref_id}' deleted", "ref_id": ref_id}
@@ -194,7 +197,7 @@ def create_clear_namespace_tool(cache: "RefCache", admin_check: AdminChecker | N
         namespace: str, include_children: bool = True, ctx: Any = None
     ) -> dict[str, Any]:
         """Remove all references of a namespace, and of those below it (`namespace:...`)."""
-        await _check_admin(ctx, admin_check)
+        admin = await _admitted(cache, ctx, admin_check)
         if not namespace:
             message = "Namespace cannot be empty"
             return {"success": False, "error": "Invalid namespace", "message": message}
@@ -203,8 +206,8 @@ def create_clear_namespace_tool(cache: "RefCache", admin_check: AdminChecker | N
             below: set[str] = set()
             if include_children:
                 below = {entry.namespace for _, entry in entries_of(cache)} - {namespace}
-            return cache.clear(namespace) + sum(
-                cache.clear(each) for each in below if _is_within(each, namespace)
+            return cache._core.clear(namespace, caller=admin) + sum(
+                cache._core.clear(each, caller=admin) for each in below if _is_within(each, namespace)
             )
 
         deleted_count = await asyncio.to_thread(clear)
@@ -224,7 +227,7 @@ def create_get_cache_stats_tool(cache: "RefCache", admin_check: AdminChecker | N
 
     async def get_cache_stats(ctx: Any = None) -> dict[str, Any]:
         """Tell the settings of the cache and count its references by namespace and type."""
-        await _check_admin(ctx, admin_check)
+        await _admitted(cache, ctx, admin_check)
 
         def count() -> tuple[Counter[str], Counter[str], int]:
             now = time.time()
@@ -257,6 +260,24 @@ def create_get_cache_stats_tool(cache: "RefCache", admin_check: AdminChecker | N
         }
 
     return _with_context(get_cache_stats)
+
+
+async def _admitted(cache: "RefCache", ctx: Any, admin_check: AdminChecker | None) -> "Actor | None":
+    """Let admins in; return who it is where that is written down."""
+    who = await _caller(cache) if cache._is_audited else None
+    try:
+        await _check_admin(ctx, admin_check)
+    except PermissionDeniedError:
+        await asyncio.to_thread(cache._core.record, "denied", actor=who, reason="not_admin")
+        raise
+    return who
+
+
+async def _caller(cache: "RefCache") -> "Actor":
+    try:
+        return (await aread_caller(cache)).actor
+    except Exception:  # an `identity` that fails: then it is nobody, and the check decides
+        return DefaultActor.agent()
 
 
 async def _check_admin(ctx: Any, admin_check: AdminChecker | None) -> None:

@@ -129,7 +129,7 @@ def register_list_tool(mcp: Any, cache: "RefCache") -> list[str]:
         for each in caches_of(mcp).values():
             reader = (await aread_caller(each)).actor
             if each._is_limited:
-                await each._core.count(actor=reader, wait=False)
+                await each._core.count(reader, wait=False)
             results += await asyncio.to_thread(own_results, each, reader, limit)
         results.sort(key=lambda result: result["age_s"])
         return {"results": results[:limit]}

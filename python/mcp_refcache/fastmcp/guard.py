@@ -142,6 +142,9 @@ async def _look(
     if given_away is None:
         return
     cache, actor, found, stands = given_away
+    cache._core.record(
+        "denied", ref_id=found.ref_id, namespace=found.namespace, actor=actor, tool=what, reason="egress"
+    )
     if cache._events:
         cache._events.emit(
             EventKind.DENIED,

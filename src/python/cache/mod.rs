@@ -372,24 +372,28 @@ impl Cache {
     }
 
     /// Removes an entry; whether it was there. With an actor, needs DELETE.
-    #[pyo3(signature = (ref_id, *, actor = None, own = false, wait = true))]
+    #[pyo3(signature = (ref_id, *, actor = None, own = false, caller = None, wait = true))]
     fn delete<'py>(
         &self,
         py: Python<'py>,
         ref_id: &Bound<'py, PyAny>,
         actor: Option<&Bound<'py, PyAny>>,
         own: bool,
+        caller: Option<&Bound<'py, PyAny>>,
         wait: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
         let core = self.core();
         let actor = actor.map(PyActor::new).transpose()?;
+        let caller = caller.map(PyActor::new).transpose()?;
         let ref_id = readable("ref_id", ref_id)?.map(str::to_owned);
         self.run(py, wait, async move {
             let deleted = match &ref_id {
                 Some(ref_id) => {
                     let actor = actor.as_ref().map(|actor| actor as _);
                     let counted = actor.is_some() && !own;
-                    core.remove(ref_id, actor, counted).await.map_err(to_py)?
+                    let caller = caller.as_ref().map(|caller| caller as _);
+                    let removed = core.remove(ref_id, actor, counted, caller).await;
+                    removed.map_err(to_py)?
                 }
                 None => false,
             };
@@ -416,20 +420,23 @@ impl Cache {
     }
 
     /// Removes entries of this cache; how many.
-    #[pyo3(signature = (namespace = None, *, actor = None, wait = true))]
+    #[pyo3(signature = (namespace = None, *, actor = None, caller = None, wait = true))]
     fn clear<'py>(
         &self,
         py: Python<'py>,
         namespace: Option<&Bound<'py, PyAny>>,
         actor: Option<&Bound<'py, PyAny>>,
+        caller: Option<&Bound<'py, PyAny>>,
         wait: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
         let core = self.core();
         let namespace = optional_text("namespace", namespace)?.map(str::to_owned);
         let actor = actor.map(PyActor::new).transpose()?;
+        let caller = caller.map(PyActor::new).transpose()?;
         self.run(py, wait, async move {
             let actor = actor.as_ref().map(|actor| actor as _);
-            let removed = core.clear(namespace.as_deref(), actor).await;
+            let caller = caller.as_ref().map(|caller| caller as _);
+            let removed = core.clear_for(namespace.as_deref(), actor, caller).await;
             object(removed.map_err(to_py)?)
         })
     }
@@ -507,26 +514,27 @@ impl Cache {
         })
     }
 
-    /// Counts an attempt of an actor against the limits of rates, or the use of what it was allowed to use.
-    #[pyo3(signature = (*, actor = None, namespace = None, ref_id = None, wait = true))]
+    /// Counts an attempt of an actor against the limits of rates; with a namespace, the use of what is there.
+    #[pyo3(signature = (actor, *, namespace = None, ref_id = None, wait = true))]
     fn count<'py>(
         &self,
         py: Python<'py>,
-        actor: Option<&Bound<'py, PyAny>>,
+        actor: &Bound<'py, PyAny>,
         namespace: Option<String>,
         ref_id: Option<String>,
         wait: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
         let core = self.core();
-        let actor = actor.map(PyActor::new).transpose()?;
+        let actor = PyActor::new(actor)?;
         self.run(py, wait, async move {
-            if let Some(actor) = &actor {
-                core.count_attempt(actor).await.map_err(to_py)?;
-            }
-            if let Some(namespace) = &namespace {
-                let counted = core.count_use(namespace, ref_id.as_deref()).await;
-                counted.map_err(to_py)?;
-            }
+            let counted = match &namespace {
+                Some(namespace) => {
+                    let actor = Some(&actor as _);
+                    core.count_use(namespace, ref_id.as_deref(), actor).await
+                }
+                None => core.count_attempt(&actor).await,
+            };
+            counted.map_err(to_py)?;
             Python::attach(|py| Ok(py.None()))
         })
     }
@@ -751,7 +759,8 @@ impl Cache {
     }
 
     /// Writes down what is done without the cache's own methods; nothing where nothing is written down.
-    #[pyo3(signature = (action, *, ref_id = None, namespace = None, actor = None, reason = None))]
+    #[pyo3(signature = (action, *, ref_id = None, namespace = None, actor = None, tool = None, reason = None))]
+    #[allow(clippy::too_many_arguments, reason = "called by keyword")]
     fn record(
         &self,
         py: Python<'_>,
@@ -759,6 +768,7 @@ impl Cache {
         ref_id: Option<&str>,
         namespace: Option<&str>,
         actor: Option<&Bound<'_, PyAny>>,
+        tool: Option<&str>,
         reason: Option<&str>,
     ) -> PyResult<()> {
         let core = self.core();
@@ -773,6 +783,7 @@ impl Cache {
                 ref_id,
                 namespace,
                 actor: actor.as_ref().map(|actor| actor as _),
+                tool,
                 reason,
                 ..Act::default()
             };
@@ -870,6 +881,7 @@ fn known_reason(reason: &str) -> &'static str {
         OwnerInsufficient,
         RoleInsufficient,
     ];
-    let mut words = known.into_iter().map(crate::access::DenialReason::as_str);
+    let words = known.into_iter().map(crate::access::DenialReason::as_str);
+    let mut words = words.chain(["egress", "not_admin"]);
     words.find(|word| *word == reason).unwrap_or("refused")
 }
