@@ -733,7 +733,8 @@ class RefCache:
             resources: Add the resource template `refcache://{cache}/{id}{?page,page_size}`.
             prompt: Add the guide for people who want the model to know all.
             instructions: Add one sentence to the server's instructions.
-            admin: Says who is an admin; adds the admin tools. None = no such tools.
+            admin: Says who is an admin; adds the admin tools, which are listed for admins alone. None = no
+                such tools.
             identity: Says who makes a request; see `RefCache`. None = as the cache says.
 
         Returns:
@@ -886,7 +887,9 @@ def _names(name: str, names: Iterable[str]) -> list[str]:
 def _limits(limits: Mapping[str, str]) -> list[tuple[str, str]]:
     for item in (part for limit in limits.items() for part in limit):
         if not isinstance(item, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"rate_limits must map names to rates such as '60/min', not {type(item).__name__}")
+            raise TypeError(
+                f"rate_limits must map names to rates such as '60/min', not {type(item).__name__}"
+            )
     return list(limits.items())
 
 
