@@ -108,7 +108,8 @@ class AccessPolicy(BaseModel):
         default=Permission.FULL, description="What allowed_actors are granted."
     )
     masked_paths: frozenset[str] | None = Field(
-        default=None, description="Paths of the parts of the value that agents do not see, such as 'users[*].ssn'."
+        default=None,
+        description="Paths of the parts of the value that agents do not see, such as 'users[*].ssn'.",
     )
 
     @field_validator("allowed_actors", "denied_actors", mode="before")
