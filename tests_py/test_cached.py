@@ -10,6 +10,7 @@ import uuid
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 import mcp_refcache.cache
 from mcp_refcache import (
@@ -797,7 +798,6 @@ class TestThroughAClient:
 
     async def test_what_a_tool_promises_is_what_clients_get(self, cache, mcp):
         """A client checks each result against the tool's `outputSchema`, and refuses what does not fit."""
-        BaseModel = importlib.import_module("pydantic").BaseModel
 
         class Rows(BaseModel):
             rows: list[int]
