@@ -19,7 +19,7 @@ $(BIN)/python:
 
 $(VENV)/.tools: $(BIN)/python pyproject.toml
 	$(BIN)/python -m pip install -q --upgrade pip
-	$(BIN)/python -m pip install -q $(DEV_TOOLS) $(TEST_DATA) "fastmcp>=2.14" "pydantic>=2" tiktoken
+	$(BIN)/python -m pip install -q $(DEV_TOOLS) $(TEST_DATA) "fastmcp[tasks]>=2.14" "pydantic>=2" tiktoken
 	touch $@
 
 .PHONY: setup

@@ -10,6 +10,7 @@ import uuid
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 import mcp_refcache.cache
 from mcp_refcache import (
@@ -794,6 +795,32 @@ class TestThroughAClient:
                 assert (await self.call(mcp, "tool", kind=kind))["ref_id"]
         if not is_async:
             assert tool("array")["value"].sum() == 3  # Python callers get the value itself
+
+    async def test_what_a_tool_promises_is_what_clients_get(self, cache, mcp):
+        """A client checks each result against the tool's `outputSchema`, and refuses what does not fit."""
+
+        class Rows(BaseModel):
+            rows: list[int]
+
+        def numbers(n: int) -> list[int]:
+            return list(range(n))
+
+        def named(n: int) -> dict[str, int]:
+            return {str(each): each for each in range(n)}
+
+        def number(n: int) -> int:
+            return n
+
+        async def rows(n: int) -> Rows:
+            return Rows(rows=list(range(n)))
+
+        def maybe(n: int) -> str | None:
+            return "x" * n or None
+
+        for function in (numbers, named, number, rows, maybe):
+            mcp.tool(cache.cached()(function))
+            for n in (0, 1, 500):  # whole and, where it is large, as a preview
+                assert (await self.call(mcp, function.__name__, n=n))["ref_id"]
 
     async def test_what_is_no_number_is_sent_as_text(self, cache, mcp):
         register_cache_tools(mcp, cache)

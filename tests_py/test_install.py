@@ -6,6 +6,7 @@ import json
 import pytest
 
 from mcp_refcache import Namespace, PreviewConfig, RefCache, TiktokenAdapter
+from mcp_refcache.backends import MemoryTaskBackend
 from mcp_refcache.fastmcp.install import INSTRUCTION
 
 fastmcp = importlib.import_module("fastmcp")
@@ -63,9 +64,33 @@ async def test_each_part_can_be_left_out(cache, part):
     assert bool(instructions) is (part != "instructions")
 
 
-async def test_it_costs_few_tokens(mcp):
+@pytest.mark.parametrize("tasks", [None, MemoryTaskBackend], ids=["no tasks", "tasks"])
+@pytest.mark.parametrize("admin", [None, lambda context: False], ids=["no admins", "admins"])
+async def test_it_costs_few_tokens(tasks, admin):
+    cache = RefCache(name="c", task_backend=tasks and tasks())
+    mcp = fastmcp.FastMCP("s")
+    cache.install(mcp, admin=admin)
     tools, *_ = await offered(mcp)
     assert sum(map(tokens, tools.values())) + TOKENS.count_tokens(INSTRUCTION) <= 500
+
+
+def shown_to_the_model(tool):
+    """What clients make of a tool for a model: annotations and metadata are for themselves."""
+    told = tool.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return json.dumps({name: told[name] for name in ("name", "description", "inputSchema")})
+
+
+async def test_an_admin_tool_costs_few_tokens(cache):
+    mcp = fastmcp.FastMCP("s")
+    names = set(cache.install(mcp, admin=lambda context: True))
+    tools, *_ = await offered(mcp)
+    assert set(tools) == names
+    assert all(
+        "outputSchema" not in tool.model_dump(by_alias=True, exclude_none=True) for tool in tools.values()
+    )
+    assert (
+        sum(TOKENS.count_tokens(shown_to_the_model(tools[name])) for name in names if "admin" in name) <= 380
+    )
 
 
 @pytest.mark.parametrize("doc", ["Make rows.", "Make rows.\n\nArgs:\n    n: How many.", None])
@@ -244,6 +269,21 @@ async def test_admin_tools_come_with_a_check(cache):
         for is_admin in (True, False):
             answer = await said(client, "admin_list_references")
             assert (isinstance(answer, dict) and "references" in answer) is is_admin
+
+
+async def test_admin_tools_are_listed_for_admins_alone(cache):
+    mcp = fastmcp.FastMCP("s")
+
+    async def is_admin(context):
+        assert isinstance(context, fastmcp.Context)
+        return {"admin": True, "other": False}[who]  # a KeyError for everybody else
+
+    cache.install(mcp, admin=is_admin)
+    for who, count in (("admin", 7), ("other", 2), ("stranger", 2)):
+        async with fastmcp.Client(mcp) as client:
+            assert len(await client.list_tools()) == count
+            answer = await said(client, "admin_get_cache_stats")
+            assert isinstance(answer, dict) is (who == "admin")
 
 
 async def test_after_a_restart_no_other_tool_is_named(clock):

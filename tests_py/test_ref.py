@@ -94,7 +94,7 @@ async def test_errors_show_the_reference_only(cache, mcp, decorated):
     text = await call(mcp, query=ref)
     assert "SECRET" not in text
     assert ref in text
-    assert "ValidationError" in text
+    assert "failed with ValidationError" in text
 
 
 @pytest.mark.parametrize("decorated", [True, False])

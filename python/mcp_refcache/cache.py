@@ -735,7 +735,8 @@ class RefCache:
             resources: Add the resource template `refcache://{cache}/{id}{?page,page_size}`.
             prompt: Add the guide for people who want the model to know all.
             instructions: Add one sentence to the server's instructions.
-            admin: Says who is an admin; adds the admin tools. None = no such tools.
+            admin: Says who is an admin; adds the admin tools, which are listed for admins alone. None = no
+                such tools.
             identity: Says who makes a request; see `RefCache`. None = as the cache says.
 
         Returns:

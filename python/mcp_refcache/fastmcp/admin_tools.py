@@ -105,8 +105,8 @@ def create_list_references_tool(cache: "RefCache", admin_check: AdminChecker | N
         limit: int = 50,
         offset: int = 0,
         ctx: Any = None,
-    ) -> dict[str, Any]:
-        """List stored references, oldest first; of a namespace with those below it, or of all."""
+    ) -> Any:
+        """List references, oldest first; of a namespace and below, or all."""
         admin = await _admitted(cache, ctx, admin_check)
         limit, offset = min(max(limit, 1), _MOST_LISTED), max(offset, 0)
 
@@ -146,8 +146,8 @@ def create_list_references_tool(cache: "RefCache", admin_check: AdminChecker | N
 def create_get_reference_info_tool(cache: "RefCache", admin_check: AdminChecker | None = None) -> Tool:
     """Make the tool that tells all about a reference, on request with its value."""
 
-    async def get_reference_info(ref_id: str, include_value: bool = False, ctx: Any = None) -> dict[str, Any]:
-        """Tell what is known about a reference: where it lives, whose it is, when it expires."""
+    async def get_reference_info(ref_id: str, include_value: bool = False, ctx: Any = None) -> Any:
+        """Tell place, owner, expiry and type of a reference."""
         admin = await _admitted(cache, ctx, admin_check)
         entry = await asyncio.to_thread(entry_of, cache, ref_id)
         if entry is None:
@@ -165,7 +165,7 @@ def create_get_reference_info_tool(cache: "RefCache", admin_check: AdminChecker 
 def _create_plain_info_tool(cache: "RefCache", admin_check: AdminChecker | None = None) -> Tool:
     tool = create_get_reference_info_tool(cache, admin_check)
 
-    async def get_reference_info(ref_id: str, ctx: Any = None) -> dict[str, Any]:
+    async def get_reference_info(ref_id: str, ctx: Any = None) -> Any:
         return await tool(ref_id, ctx=ctx)
 
     get_reference_info.__doc__ = tool.__doc__
@@ -175,8 +175,8 @@ def _create_plain_info_tool(cache: "RefCache", admin_check: AdminChecker | None 
 def create_delete_reference_tool(cache: "RefCache", admin_check: AdminChecker | None = None) -> Tool:
     """Make the tool that removes one reference."""
 
-    async def delete_reference(ref_id: str, ctx: Any = None) -> dict[str, Any]:
-        """Remove one stored reference."""
+    async def delete_reference(ref_id: str, ctx: Any = None) -> Any:
+        """Delete a reference."""
         admin = await _admitted(cache, ctx, admin_check)
 
         def delete() -> bool:
@@ -193,10 +193,8 @@ def create_delete_reference_tool(cache: "RefCache", admin_check: AdminChecker | 
 def create_clear_namespace_tool(cache: "RefCache", admin_check: AdminChecker | None = None) -> Tool:
     """Make the tool that removes the references of a namespace."""
 
-    async def clear_namespace(
-        namespace: str, include_children: bool = True, ctx: Any = None
-    ) -> dict[str, Any]:
-        """Remove all references of a namespace, and of those below it (`namespace:...`)."""
+    async def clear_namespace(namespace: str, include_children: bool = True, ctx: Any = None) -> Any:
+        """Delete the references of a namespace."""
         admin = await _admitted(cache, ctx, admin_check)
         if not namespace:
             message = "Namespace cannot be empty"
@@ -225,8 +223,8 @@ def create_clear_namespace_tool(cache: "RefCache", admin_check: AdminChecker | N
 def create_get_cache_stats_tool(cache: "RefCache", admin_check: AdminChecker | None = None) -> Tool:
     """Make the tool that counts references."""
 
-    async def get_cache_stats(ctx: Any = None) -> dict[str, Any]:
-        """Tell the settings of the cache and count its references by namespace and type."""
+    async def get_cache_stats(ctx: Any = None) -> Any:
+        """Show settings, count references."""
         await _admitted(cache, ctx, admin_check)
 
         def count() -> tuple[Counter[str], Counter[str], int]:

@@ -11,6 +11,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from pydantic import ValidationError
+
 from mcp_refcache import _compat
 from mcp_refcache._caller import aread_caller
 from mcp_refcache._provenance import Collector, collecting, current
@@ -70,10 +72,11 @@ async def guarded(cache: "RefCache", what: str, arguments: Any, call: Callable[[
         with collecting(request.collector):
             answer = await call()
     except Exception as error:
-        if isinstance(error, WithheldError) or not await _hidden(request):
+        if isinstance(error, WithheldError) or not (used := await _hidden(request)):
             raise
-        # FastMCP wraps what a tool raises
-        raise withheld_error(what, error.__cause__ or error, about=_sent(arguments)) from None
+        raised = error.__cause__ or error  # FastMCP wraps what a tool raises
+        about = _sent(arguments, used) if isinstance(raised, ValidationError) else ""
+        raise withheld_error(what, raised, about=about) from None
     finally:
         request.is_open = False
         _request.reset(before)
@@ -84,7 +87,7 @@ async def guarded(cache: "RefCache", what: str, arguments: Any, call: Callable[[
     if not hidden:
         return answer
     if getattr(answer, "is_error", False):
-        raise withheld_error(what, _compat.tool_error()(), about=_sent(arguments))
+        raise withheld_error(what, _compat.tool_error()())
     await _look(what, arguments, answer, hidden, request.collector)
     return answer
 
@@ -108,6 +111,13 @@ async def _hidden(request: _Request) -> "list[tuple[RefCache, Actor, Found]]":
             if owner == cache.name or (owner not in names and cache is request.caches[0]):
                 hidden.append((cache, actor, found))
     return hidden
+
+
+def _sent(arguments: Any, used: "list[tuple[RefCache, Actor, Found]]") -> str:
+    """Name the references that the caller sent, of which one does not fit."""
+    text = json.dumps(arguments, default=str)
+    sent = [found.ref_id for _, _, found in used if found.ref_id in text]
+    return f" ({', '.join(sent)})" if sent else ""
 
 
 async def _look(
@@ -173,10 +183,6 @@ def _held_back(what: str, ref_id: str, *, is_sure: bool) -> WithheldError:
     )
     error.tool, error.kind = what, "answer"
     return error
-
-
-def _sent(arguments: Any) -> str:
-    return f" on {json.dumps(arguments, default=str)[:300]}" if arguments else ""
 
 
 def _is_short(answer: Any) -> bool:

@@ -11,7 +11,7 @@ from mcp_refcache import _compat
 from mcp_refcache._caller import aread_caller
 from mcp_refcache._docs import shorten
 from mcp_refcache._made import called_as
-from mcp_refcache.fastmcp.admin_tools import register_admin_tools
+from mcp_refcache.fastmcp.admin_tools import _check_admin, register_admin_tools
 from mcp_refcache.fastmcp.cache_tools import register_cache_tools, register_list_tool
 from mcp_refcache.fastmcp.guard import guarded
 from mcp_refcache.fastmcp.instructions import cache_guide_prompt
@@ -64,8 +64,32 @@ def install(
     if instructions and is_new("instructions"):
         mcp.instructions = f"{mcp.instructions}\n\n{INSTRUCTION}" if mcp.instructions else INSTRUCTION
     if admin is not None:
-        names += register_admin_tools(mcp, cache, admin_check=admin)
+        admin_names = register_admin_tools(mcp, cache, admin_check=admin)
+        mcp.add_middleware(AdminListing(admin_names, admin))
+        names += admin_names
     return names
+
+
+class AdminListing(Middleware):
+    """Lists the admin tools for admins alone: nobody else has a use for them, and their model pays for each.
+
+    Args:
+        names: The names of these tools.
+        is_admin: Decides who is an admin; asked for each list, and by the tools themselves at each call.
+    """
+
+    def __init__(self, names: Sequence[str], is_admin: Callable[..., Any]) -> None:
+        self._names = frozenset(names)
+        self._is_admin = is_admin
+
+    async def on_list_tools(self, context: Any, call_next: Callable[[Any], Any]) -> Sequence[Any]:
+        """Leave them out unless the check agrees."""
+        tools: Sequence[Any] = await call_next(context)
+        try:
+            await _check_admin(context.fastmcp_context, self._is_admin)
+        except Exception:  # a check that fails has not agreed
+            return [tool for tool in tools if tool.name not in self._names]
+        return tools
 
 
 class InstallMiddleware(Middleware):
