@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         NamespaceInfo,
         NamespaceResolver,
     )
+    from mcp_refcache.audit import AuditRecord
     from mcp_refcache.backends import (
         CacheBackend,
         CacheEntry,
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
         RedisBackend,
         SQLiteBackend,
     )
-    from mcp_refcache.audit import AuditRecord
     from mcp_refcache.cache import NEVER, RefCache
     from mcp_refcache.context import (
         CharacterFallback,

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, cast
 from mcp_refcache._caller import aread_caller, read_caller
 from mcp_refcache._docs import describe
 from mcp_refcache._flight import Flight
+from mcp_refcache._made import running_as
 from mcp_refcache._options import Options
 from mcp_refcache._plan import Plan, Request
 from mcp_refcache._results import amaterialise, materialise, promises_protocol_result
-from mcp_refcache._made import running_as
 from mcp_refcache._signatures import plain_function
 from mcp_refcache._turns import Turn
 from mcp_refcache._withheld import withheld_error

@@ -14,6 +14,36 @@ The version of the crate.
 """
 
 @final
+class AuditLines:
+    """
+    The lines of a log, oldest first.
+    """
+    def __iter__(self, /) -> AuditLines: ...
+    def __new__(cls, /, path: str | PathLike[str]) -> AuditLines: ...
+    def __next__(self, /) -> bytes: ...
+
+@final
+class AuditLog:
+    """
+    Where the records of a cache go.
+    """
+    @staticmethod
+    def function(called: Any) -> AuditLog:
+        """
+        A function of an `AuditRecord`.
+        """
+    @staticmethod
+    def json_lines(path: str | PathLike[str], key: Sequence[int] | None = None) -> AuditLog:
+        """
+        A file of JSON lines.
+        """
+    @staticmethod
+    def sqlite(path: str | PathLike[str], key: Sequence[int] | None = None) -> AuditLog:
+        """
+        A SQLite file.
+        """
+
+@final
 class Awaitable:
     """
     An awaitable of the core.
@@ -49,14 +79,18 @@ class Cache:
         resolve_requires: str,
         max_entries: int | None,
         default: Any | None = None,
+        audit: tuple[AuditLog, Any, Any | None] | None = None,
+        rate_limits: Sequence[tuple[str, str]] = ...,
     ) -> Cache: ...
     def acquire(self, /, lease: str, seconds: float, *, wait: bool = True) -> Any:
         """
         Takes a lease of the store for so many seconds: its token, or None while somebody else has it.
         """
-    def answer(self, /, found: Found, *, actor: Any, producer: bool, wait: bool = True) -> Any:
+    def answer(
+        self, /, found: Found, *, actor: Any, producer: bool, counted: bool = False, wait: bool = True
+    ) -> Any:
         """
-        What a tool answers in place of its result.
+        What a tool answers in place of its result; `counted` for what was found, against limits of rates.
         """
     def check_namespace(self, /, namespace: Any) -> None:
         """
@@ -71,7 +105,21 @@ class Cache:
         """
         Removes entries of this cache; how many.
         """
-    def delete(self, /, ref_id: Any, *, actor: Any | None = None, wait: bool = True) -> Any:
+    def count(
+        self,
+        /,
+        *,
+        actor: Any | None = None,
+        namespace: str | None = None,
+        ref_id: str | None = None,
+        wait: bool = True,
+    ) -> Any:
+        """
+        Counts an attempt of an actor against the limits of rates, or the use of what it was allowed to use.
+        """
+    def delete(
+        self, /, ref_id: Any, *, actor: Any | None = None, own: bool = False, wait: bool = True
+    ) -> Any:
         """
         Removes an entry; whether it was there. With an actor, needs DELETE.
         """
@@ -112,11 +160,13 @@ class Cache:
         page: Any | None = None,
         page_size: Any | None = None,
         max_size: Any | None = None,
+        own: bool = False,
         uses: Uses | None = None,
         wait: bool = True,
     ) -> Any:
         """
-        The fields of a `CacheResponse`.
+        The fields of a `CacheResponse`. An `own` call is the server's, which no rate limits; `uses` notes what
+        was shown.
         """
     def import_(
         self,
@@ -143,6 +193,19 @@ class Cache:
         """
         Notes that the value of an entry that was found is used.
         """
+    def record(
+        self,
+        /,
+        action: str,
+        *,
+        ref_id: str | None = None,
+        namespace: str | None = None,
+        actor: Any | None = None,
+        reason: str | None = None,
+    ) -> None:
+        """
+        Writes down what is done without the cache's own methods; nothing where nothing is written down.
+        """
     def release(self, /, lease: str, token: int, *, wait: bool = True) -> Any:
         """
         Gives a lease back; whether the holder of the token still had it.
@@ -152,10 +215,18 @@ class Cache:
         Lets a lease end so many seconds from now instead; whether the holder of the token still has it.
         """
     def resolve(
-        self, /, ref_id: Any, *, actor: Any, use: bool = False, uses: Uses | None = None, wait: bool = True
+        self,
+        /,
+        ref_id: Any,
+        *,
+        actor: Any,
+        use: bool = False,
+        own: bool = False,
+        uses: Uses | None = None,
+        wait: bool = True,
     ) -> Any:
         """
-        The value: for `use`, READ or EXECUTE is enough. `uses` notes that it was given out.
+        The value: for `use`, READ or EXECUTE is enough; `own` as for `get`. `uses` notes that it was given out.
         """
     def set(
         self,
@@ -168,6 +239,7 @@ class Cache:
         ttl: Any | None = None,
         tool_name: Any | None = None,
         actor: Any | None = None,
+        caller: Any | None = None,
         max_size: int | None = None,
         strategy: str | None = None,
         bound: bool = False,
@@ -269,6 +341,10 @@ class Found:
     def expires_at(self, /) -> float | None:
         """
         When it ends, in seconds since 1970; None = never.
+        """
+    def facts(self, /) -> dict[str, Any]:
+        """
+        What a `CacheReference` says of it, by the names of its fields.
         """
     @property
     def namespace(self, /) -> str:
@@ -530,6 +606,13 @@ def actor_matches(pattern: str, actor_type: str, actor_id: str | None) -> bool:
     Whether an actor of this type and id matches the pattern.
     """
 
+def audit_verify(
+    paths: Sequence[str | PathLike[str]], key: Sequence[int] | None = None, expect: str | None = None
+) -> tuple[int, int, str, int]:
+    """
+    Checks the chain of a log: how many records, the number of the first, the last hash, and how many torn lines.
+    """
+
 def check_masked_paths(paths: Any) -> None:
     """
     Raise ValueError for what is no masked path, TypeError for what is no text.
@@ -656,6 +739,8 @@ class Unkeyable(Exception):
     """A value has no content that a key could be made of."""
 
 __all__ = [
+    "AuditLines",
+    "AuditLog",
     "Awaitable",
     "Cache",
     "Completion",
@@ -672,6 +757,7 @@ __all__ = [
     "Uses",
     "VERSION",
     "actor_matches",
+    "audit_verify",
     "check_masked_paths",
     "check_permission",
     "contains_refs",

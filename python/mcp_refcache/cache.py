@@ -448,8 +448,10 @@ class RefCache:
     async def aresolve(self, ref_id: str, *, actor: ActorLike | None = None) -> Any:
         """Return the stored value as `resolve` does, without blocking the event loop."""
         if actor is None:
-            who, how = await self._acaller(), {"own": self._is_own(), "uses": current_uses()}
-            return await self._core.resolve(ref_id, actor=who, use=True, **how, wait=False)
+            who, uses = await self._acaller(), current_uses()
+            return await self._core.resolve(
+                ref_id, actor=who, use=True, own=self._is_own(), uses=uses, wait=False
+            )
         return await self._core.resolve(ref_id, actor=resolve_actor(actor), uses=current_uses(), wait=False)
 
     def delete(self, ref_id: str, *, actor: ActorLike | None = None) -> bool:
@@ -888,7 +890,9 @@ def _names(name: str, names: Iterable[str]) -> list[str]:
 def _limits(limits: Mapping[str, str]) -> list[tuple[str, str]]:
     for item in (part for limit in limits.items() for part in limit):
         if not isinstance(item, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"rate_limits must map names to rates such as '60/min', not {type(item).__name__}")
+            raise TypeError(
+                f"rate_limits must map names to rates such as '60/min', not {type(item).__name__}"
+            )
     return list(limits.items())
 
 

@@ -11,7 +11,7 @@ from mcp_refcache import _compat, _core
 from mcp_refcache._caller import aread_caller
 from mcp_refcache._made import expires_in, not_found, own_results
 from mcp_refcache._results import as_sent
-from mcp_refcache.models import AsyncResponseFormat, CacheResponse, SizeMode, TaskStatus
+from mcp_refcache.models import AsyncResponseFormat, SizeMode, TaskStatus
 
 if TYPE_CHECKING:
     from mcp_refcache._tasks import Tasks
