@@ -448,8 +448,10 @@ class RefCache:
     async def aresolve(self, ref_id: str, *, actor: ActorLike | None = None) -> Any:
         """Return the stored value as `resolve` does, without blocking the event loop."""
         if actor is None:
-            who, how = await self._acaller(), {"own": self._is_own(), "uses": current_uses()}
-            return await self._core.resolve(ref_id, actor=who, use=True, **how, wait=False)
+            who, uses = await self._acaller(), current_uses()
+            return await self._core.resolve(
+                ref_id, actor=who, use=True, own=self._is_own(), uses=uses, wait=False
+            )
         return await self._core.resolve(ref_id, actor=resolve_actor(actor), uses=current_uses(), wait=False)
 
     def delete(self, ref_id: str, *, actor: ActorLike | None = None) -> bool:

@@ -343,6 +343,10 @@ impl Cache {
 
     /// The value: for `use`, READ or EXECUTE is enough; `own` as for `get`. `uses` notes that it was given out.
     #[pyo3(signature = (ref_id, *, actor, r#use = false, own = false, uses = None, wait = true))]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "called by a few methods, by keyword"
+    )]
     fn resolve<'py>(
         &self,
         py: Python<'py>,
