@@ -125,6 +125,7 @@ async fn sizes_are_those_of_what_is_seen() {
         let options = AnswerOptions {
             actor: &agent,
             producer,
+            counted: false,
         };
         let answer = cache.answer(&id, &entry, &options).await.unwrap();
         let Answer::Complete { value, size } = answer else {

@@ -125,7 +125,7 @@ class AccessPolicy(BaseModel):
         if isinstance(paths, str):
             raise ValueError(f"masked_paths must be a set of paths, such as {{{paths!r}}}, not a str")
         chosen = frozenset(paths)
-        if any(not isinstance(path, str) for path in chosen):
+        if any(not isinstance(path, str) for path in chosen):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ValueError("masked_paths must hold str")
         _core.check_masked_paths(chosen)
         return chosen

@@ -66,6 +66,10 @@ pub(crate) struct Used {
 }
 
 /// A value that was used, and that somebody may not see all of.
+#[cfg_attr(
+    not(feature = "python"),
+    expect(dead_code, reason = "looked at by the egress guard of the binding")
+)]
 pub(crate) struct Hidden {
     /// The value.
     pub(crate) used: Used,

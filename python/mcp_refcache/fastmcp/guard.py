@@ -43,7 +43,7 @@ class _Request:
     """
 
     collector: Collector
-    caches: "list[RefCache]" = field(default_factory=list)
+    caches: "list[RefCache]" = field(default_factory=lambda: [])
     is_open: bool = True
 
 

@@ -112,7 +112,10 @@ fn text_or_unequal(value: Bound<'_, PyAny>) -> PyResult<String> {
 const REMEMBERED: usize = 256;
 
 /// What was compiled of frozensets, by their address; each is kept so that the address stays its own.
-struct Compiled<T>(PyOnceLock<Mutex<HashMap<usize, (Py<PyFrozenSet>, T)>>>);
+struct Compiled<T>(PyOnceLock<Mutex<ByAddress<T>>>);
+
+/// What sets were compiled to, by their address, which is theirs as long as they are kept here.
+type ByAddress<T> = HashMap<usize, (Py<PyFrozenSet>, T)>;
 
 impl<T: Clone + Send> Compiled<T> {
     const fn new() -> Self {

@@ -39,6 +39,9 @@ use crate::preview::PreviewStrategy;
 use crate::reference::RefId;
 use crate::value::Value;
 
+/// An audit log; what tells the running tool; what is told of a record that could not be written.
+type Audited<'py> = (Bound<'py, AuditLog>, Py<PyAny>, Option<Py<PyAny>>);
+
 /// The native half of a `RefCache`: storage, permissions, previews.
 #[pyclass(frozen, module = "mcp_refcache._core")]
 pub(super) struct Cache {
@@ -73,7 +76,7 @@ impl Cache {
         resolve_requires: &str,
         max_entries: Option<usize>,
         default: Option<Py<PyAny>>,
-        audit: Option<(Bound<'_, AuditLog>, Py<PyAny>, Option<Py<PyAny>>)>,
+        audit: Option<Audited<'_>>,
         rate_limits: Vec<(String, String)>,
     ) -> PyResult<Self> {
         let (native_backend, backend_hook) = store(backend, max_entries);
