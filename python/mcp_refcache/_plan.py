@@ -331,7 +331,8 @@ class Plan:
         return self._sent(request, answer)
 
     def _note(self, request: Request, found: "Found") -> None:
-        note(self.cache._core, found)  # for what goes on around this call
+        if not self._is_shown_once(request):
+            note(self.cache._core, found)  # for what goes on around this call
         if request.caller.in_context:
             policy = request.policy or self.cache._policy_of(request.namespace)
             self.cache._made.note(found.ref_id, self.name, request.namespace, policy, request.caller.actor)
@@ -451,6 +452,15 @@ class Plan:
             "promised": None if request.execution is None else request.execution.ref_id,
             "fence": request.fence,
         }
+
+    def _is_shown_once(self, request: Request) -> bool:
+        """Tell a result kept for nobody that goes to whoever made it; calls around this one inherit its policy."""
+        around = current()
+        return (
+            isinstance(request.caller.actor, Receiver)
+            and (around is None or not around.is_call)
+            and not self.hides(request)
+        )
 
     def _not_stored(self, error: Exception) -> None:
         if isinstance(error, AuditError):
