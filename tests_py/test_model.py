@@ -118,7 +118,7 @@ class Machine(RuleBasedStateMachine):
             result = call()
         except (PermissionDenied, KeyError) as error:
             seen, result = "n", repr(error) + str(vars(error))
-        assert seen == expected, (path, who, ref, kept, result)
+        assert seen == expected.replace("m", "y"), (path, who, ref, kept, result)
         shown = kept.canary if kept is not None and expected == "y" and path in ("read", "use") else None
         self.check_nothing_else_shows(result, shown)
         return result if seen == "y" else None
@@ -185,14 +185,14 @@ class Machine(RuleBasedStateMachine):
     def read(self, ref: str, who: str, page: int | None) -> None:
         self.expect(ref, "read", who, lambda: self.cache.get(ref, page=page, actor=ACTORS[who]))
         value = self.expect(ref, "read", who, lambda: self.cache.resolve(ref, actor=ACTORS[who]))
-        assert value is None or value == self.kept[ref].value
+        assert value is None or value in (self.kept[ref].value, ["[masked]"] * self.kept[ref].size)
 
     @rule(ref=refs, who=REQUESTS)
     def use(self, ref: str, who: str) -> None:
         with use_identity(IDENTITIES[who]):  # type: ignore[arg-type]
             self.expect(ref, "read", who, lambda: self.cache.get(ref))
             value = self.expect(ref, "use", who, lambda: self.cache.resolve(ref))
-        assert value is None or value == self.kept[ref].value
+        assert value is None or value in (self.kept[ref].value, ["[masked]"] * self.kept[ref].size)
 
     @rule(ref=refs, who=REQUESTS)
     def give_to_a_tool(self, ref: str, who: str) -> None:
@@ -214,7 +214,7 @@ class Machine(RuleBasedStateMachine):
         expected = {
             ref
             for ref, kept in self.kept.items()
-            if kept.namespace == namespace and self.living(ref) and kept.allows("read", who) == "y"
+            if kept.namespace == namespace and self.living(ref) and kept.allows("read", who) != "n"
         }
         seen = {ref for ref in self.cache.keys(namespace, actor=ACTORS[who]) if ref in self.kept}
         assert seen == expected

@@ -331,8 +331,7 @@ class Plan:
         return self._sent(request, answer)
 
     def _note(self, request: Request, found: "Found") -> None:
-        if not self._is_shown_once(request):
-            note(self.cache._core, found)  # for what goes on around this call
+        note(self.cache._core, found)  # for what goes on around this call
         if request.caller.in_context:
             policy = request.policy or self.cache._policy_of(request.namespace)
             self.cache._made.note(found.ref_id, self.name, request.namespace, policy, request.caller.actor)
@@ -453,15 +452,6 @@ class Plan:
             "fence": request.fence,
         }
 
-    def _is_shown_once(self, request: Request) -> bool:
-        """Tell a result kept for nobody that goes to whoever made it; calls around this one inherit its policy."""
-        around = current()
-        return (
-            isinstance(request.caller.actor, Receiver)
-            and (around is None or not around.is_call)
-            and not self.hides(request)
-        )
-
     def _not_stored(self, error: Exception) -> None:
         if isinstance(error, AuditError):
             raise error
@@ -533,7 +523,8 @@ class Plan:
             shown = answer.get("value", answer.get("preview"))
             if shown is None and "value" not in answer:
                 around.answers.append(dict(answer))
-            else:  # what the caller may see of a result is no secret in what goes on around this call
+            elif request.shown is None:
+                # what the caller may see of its own result is no secret in what goes on around this call
                 note_opened(shown)
         # Python callers get the value itself, clients what JSON can say of it
         if request.caller.in_context:
