@@ -99,7 +99,9 @@ mod tests {
 
     #[test]
     fn parts_have_the_hashes_that_they_have_alone() {
-        let text: Vec<u8> = (0..200_000u32).map(|i| (i * i % 251) as u8).collect();
+        let text: Vec<u8> = (0..200_000u32)
+            .map(|i| (i.wrapping_mul(i) % 251) as u8)
+            .collect();
         let base = Base::random();
         let powers = base.powers(4096);
         let mut hashes = Hashes::of(&text, base, &powers);

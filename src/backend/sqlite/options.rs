@@ -41,11 +41,14 @@ impl Default for SqliteOptions {
     }
 }
 
+/// SQLite counts milliseconds in 32 bits.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
+
 impl SqliteOptions {
-    /// How long an operation waits for a file that another process has locked.
+    /// How long an operation waits for a file that another process has locked; a day at most.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
+        self.timeout = timeout.min(LONGEST_TIMEOUT);
         self
     }
 
