@@ -20,7 +20,7 @@
 //! ```
 //!
 //! Each module may use only what stands above it:
-//! `error`, `clock` < `runtime` < `access`, `value` < `audit`, `limits`, `measure`, `egress` < `preview` < `entry` < `backend` < `cache` <
+//! `error`, `clock`, `process` < `runtime` < `access`, `value` < `audit`, `limits`, `measure`, `egress` < `preview` < `entry` < `backend` < `cache` <
 //! `portable` < `blocking`.
 
 pub mod access;
@@ -36,6 +36,7 @@ pub mod limits;
 pub mod measure;
 pub mod portable;
 pub mod preview;
+mod process;
 mod reference;
 mod runtime;
 pub mod value;

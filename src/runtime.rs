@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::process::PerProcess;
 
 /// How often a thread that waits looks whether it was interrupted.
 #[cfg_attr(
@@ -105,38 +106,16 @@ impl Drop for Allowed {
     }
 }
 
-/// The runtime of a process, and behind it those of the processes that were forked from it.
-struct Owned {
-    process: u32,
-    runtime: Runtime,
-    forked: OnceLock<Box<Owned>>,
-}
-
 /// The runtime of this process, made at first need. A forked child has none of its parent's threads, so
 /// it makes its own; the parent's is left alone there, as dropping it would wait for those threads.
 pub(crate) fn runtime() -> &'static Runtime {
-    static FIRST: OnceLock<Box<Owned>> = OnceLock::new();
-    let process = std::process::id();
-    let mut owned = FIRST.get_or_init(|| Owned::new(process));
-    while owned.process != process {
-        owned = owned.forked.get_or_init(|| Owned::new(process));
-    }
-    &owned.runtime
-}
-
-impl Owned {
-    fn new(process: u32) -> Box<Self> {
-        let runtime = Builder::new_multi_thread()
+    static RUNTIME: PerProcess<Runtime> = PerProcess::new();
+    RUNTIME.get_or_init(|| {
+        Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("refcache-io")
             .enable_all()
             .build()
-            .expect("the system has a thread and a poller to give");
-        let forked = OnceLock::new();
-        Box::new(Self {
-            process,
-            runtime,
-            forked,
-        })
-    }
+            .expect("the system has a thread and a poller to give")
+    })
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// Lowest first; modules of one line do not know each other.
 const LAYERS: &[&[&str]] = &[
-    &["error", "clock"],
+    &["error", "clock", "process"],
     &["runtime"],
     &["access", "value", "reference"],
     &["audit", "limits", "measure", "egress"],

@@ -10,9 +10,9 @@ use parking_lot::Mutex;
 use super::chain::{Head, Seal, sha256};
 use super::file::{Identity, absolute, failed, foreign, open};
 use super::lines::LONGEST;
-use super::process::PerProcess;
 use super::{AuditRecord, AuditSink};
 use crate::error::Result;
+use crate::process::PerProcess;
 
 /// How much is read at a time in search of the last line.
 const BLOCK: u64 = 8 << 10;

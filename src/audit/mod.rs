@@ -29,7 +29,6 @@ mod chain;
 mod file;
 mod json_lines;
 mod lines;
-mod process;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod verify;

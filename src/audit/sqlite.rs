@@ -10,9 +10,9 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavio
 use super::chain::{Head, Seal};
 use super::file::{Identity, absolute, foreign, provide};
 use super::lines::Line;
-use super::process::PerProcess;
 use super::{AuditRecord, AuditSink};
 use crate::error::{Error, ErrorKind, Result};
+use crate::process::PerProcess;
 
 /// How long a writer waits for others.
 const PATIENCE: Duration = Duration::from_secs(5);

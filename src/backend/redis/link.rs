@@ -2,8 +2,8 @@
 //! an end to every wait.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,7 @@ use super::options::{Node, RedisOptions};
 use super::request::Request;
 use super::scripts::Call;
 use crate::error::Result;
+use crate::process::PerProcess;
 use crate::runtime::{may_block, runtime};
 
 /// After a connection could not be made, callers are told so for so long without another attempt, and
@@ -41,16 +42,15 @@ pub(super) enum Again {
 pub(super) struct Link {
     options: RedisOptions,
     server: String,
-    here: OnceLock<Box<Here>>,
+    here: PerProcess<Here>,
 }
 
-/// What belongs to one process, and behind it what belongs to those forked from it: a child must not
-/// write to its parent's connection, and has none of the threads that drive it.
+/// What belongs to one process: a child must not write to its parent's connection, and has none of the threads
+/// that drive it.
+#[derive(Default)]
 struct Here {
-    process: u32,
     state: Mutex<State>,
     connecting: tokio::sync::Mutex<()>,
-    forked: OnceLock<Box<Here>>,
 }
 
 #[derive(Default)]
@@ -79,7 +79,7 @@ impl Link {
         Self {
             server: options.connection_info().url,
             options,
-            here: OnceLock::new(),
+            here: PerProcess::new(),
         }
     }
 
@@ -147,7 +147,7 @@ impl Link {
 
     /// Closes the connection; the next use makes a new one.
     pub(super) fn close(&self) {
-        let open = self.here().state.lock().open.take();
+        let open = self.here.get().state.lock().open.take();
         drop(open);
     }
 
@@ -203,7 +203,7 @@ impl Link {
 
     /// The connection; a new one if there is none or it is known to be broken.
     async fn open(&self) -> RedisResult<Open> {
-        let here = self.here();
+        let here = self.here.get();
         if let Some(known) = here.known() {
             return known;
         }
@@ -229,32 +229,14 @@ impl Link {
     }
 
     fn discard(&self, number: u64) {
-        let mut state = self.here().state.lock();
+        let mut state = self.here.get().state.lock();
         let broken = state.open.take_if(|open| open.number == number);
         drop(state);
         drop(broken);
     }
-
-    fn here(&self) -> &Here {
-        let process = std::process::id();
-        let mut here = self.here.get_or_init(|| Here::new(process));
-        while here.process != process {
-            here = here.forked.get_or_init(|| Here::new(process));
-        }
-        here
-    }
 }
 
 impl Here {
-    fn new(process: u32) -> Box<Self> {
-        Box::new(Self {
-            process,
-            state: Mutex::default(),
-            connecting: tokio::sync::Mutex::default(),
-            forked: OnceLock::new(),
-        })
-    }
-
     fn known(&self) -> Option<RedisResult<Open>> {
         let state = self.state.lock();
         if let Some(open) = &state.open
@@ -297,15 +279,6 @@ impl Here {
                 });
                 Err(error)
             }
-        }
-    }
-}
-
-impl Drop for Here {
-    fn drop(&mut self) {
-        if self.process != std::process::id() {
-            // its tasks belong to the parent, whose threads are not here to be told
-            std::mem::forget(self.state.get_mut().open.take());
         }
     }
 }

@@ -1,6 +1,5 @@
 //! When connections are opened, replaced and closed: at first need, when the file is another one, in a forked child.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -16,6 +15,7 @@ use super::pool::Pool;
 use super::schema;
 use super::writer::Writer;
 use crate::error::Result;
+use crate::process::PerProcess;
 
 /// How long readers trust that the file is still the same one; writers look each time.
 const TRUST: Duration = Duration::from_millis(20);
@@ -27,17 +27,10 @@ const PAUSE: Duration = Duration::from_millis(1);
 pub(super) struct Files {
     pub(super) place: Place,
     pub(super) options: SqliteOptions,
-    first: OnceLock<Box<Home>>,
+    slot: PerProcess<RwLock<Slot>>,
 }
 
-/// The connections of one process. A forked child has a home of its own: what it inherits counts on locks
-/// and threads that it does not have, so it is neither used nor closed there.
-struct Home {
-    process: u32,
-    slot: RwLock<Slot>,
-    forked: OnceLock<Box<Home>>,
-}
-
+/// The connections of one process. What a forked child inherits counts on locks and threads that it does not have.
 #[derive(Default)]
 struct Slot {
     open: Option<Open>,
@@ -67,7 +60,7 @@ impl Files {
         Self {
             place,
             options,
-            first: OnceLock::new(),
+            slot: PerProcess::new(),
         }
     }
 
@@ -96,7 +89,7 @@ impl Files {
         &self,
         work: impl FnOnce(&Open) -> rusqlite::Result<T>,
     ) -> Option<rusqlite::Result<T>> {
-        let slot = self.home().slot.read();
+        let slot = self.slot.get().read();
         let open = slot.open.as_ref()?;
         (open.is_current(Access::Write, &self.place)).then(|| work(open))
     }
@@ -108,12 +101,12 @@ impl Files {
 
     /// Closes the connections once nobody uses them; the next use opens them again.
     pub(super) fn close(&self) {
-        self.home().slot.write().open = None;
+        self.slot.get().write().open = None;
     }
 
     /// Closes the connections and holds off everybody until [`resume`](Self::resume).
     pub(super) fn pause(&self) {
-        *self.home().slot.write() = Slot {
+        *self.slot.get().write() = Slot {
             open: None,
             paused: true,
         };
@@ -121,7 +114,7 @@ impl Files {
 
     /// Ends a pause.
     pub(super) fn resume(&self) {
-        self.home().slot.write().paused = false;
+        self.slot.get().write().paused = false;
     }
 
     fn deadline(&self) -> Instant {
@@ -135,9 +128,9 @@ impl Files {
         access: Access,
         work: impl FnOnce(&Open) -> rusqlite::Result<T>,
     ) -> Result<T> {
-        let home = self.home();
+        let here = self.slot.get();
         loop {
-            let slot = home.slot.read();
+            let slot = here.read();
             if let Some(open) = &slot.open
                 && open.is_current(access, &self.place)
             {
@@ -149,14 +142,14 @@ impl Files {
                 });
             }
             drop(slot);
-            self.reopen(home, access)?;
+            self.reopen(here, access)?;
         }
     }
 
     /// Closes what is open before it opens: two generations of connections would share files beside the
     /// database that belong to one of them.
-    fn reopen(&self, home: &Home, access: Access) -> Result<()> {
-        let mut slot = home.slot.write();
+    fn reopen(&self, here: &RwLock<Slot>, access: Access) -> Result<()> {
+        let mut slot = here.write();
         if slot.paused {
             drop(slot);
             thread::sleep(PAUSE);
@@ -186,33 +179,6 @@ impl Files {
             compared: AtomicU64::new(0),
             spoiled: AtomicBool::new(false),
         })
-    }
-
-    fn home(&self) -> &Home {
-        let process = std::process::id();
-        let mut home = self.first.get_or_init(|| Home::of(process));
-        while home.process != process {
-            home = home.forked.get_or_init(|| Home::of(process));
-        }
-        home
-    }
-}
-
-impl Home {
-    fn of(process: u32) -> Box<Self> {
-        Box::new(Self {
-            process,
-            slot: RwLock::default(),
-            forked: OnceLock::new(),
-        })
-    }
-}
-
-impl Drop for Home {
-    fn drop(&mut self) {
-        if self.process != std::process::id() {
-            std::mem::forget(std::mem::take(self.slot.get_mut()));
-        }
     }
 }
 
