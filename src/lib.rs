@@ -20,7 +20,7 @@
 //! ```
 //!
 //! Each module may use only what stands above it:
-//! `error`, `clock`, `process` < `runtime` < `access`, `value` < `audit`, `limits`, `measure`, `egress` < `preview` < `entry` < `backend` < `cache` <
+//! `error`, `clock`, `process`, `file` < `runtime` < `access`, `value` < `audit`, `limits`, `measure`, `egress` < `preview` < `entry` < `backend` < `cache` <
 //! `portable` < `blocking`.
 
 pub mod access;
@@ -32,6 +32,7 @@ mod clock;
 pub mod egress;
 mod entry;
 mod error;
+mod file;
 pub mod limits;
 pub mod measure;
 pub mod portable;

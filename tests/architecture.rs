@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// Lowest first; modules of one line do not know each other.
 const LAYERS: &[&[&str]] = &[
-    &["error", "clock", "process"],
+    &["error", "clock", "process", "file"],
     &["runtime"],
     &["access", "value", "reference"],
     &["audit", "limits", "measure", "egress"],

@@ -1,10 +1,11 @@
-//! The files of a log: made for their owner only, and recognised when another one takes their path.
+//! The files of a log, and what is said when they fail.
 
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::file::private;
 
 /// The path that does not depend on the working folder.
 ///
@@ -20,51 +21,9 @@ pub(super) fn absolute(path: &Path) -> Result<PathBuf> {
 /// # Errors
 /// [`Audit`](ErrorKind::Audit) if that cannot be done.
 pub(super) fn open(path: &Path) -> Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).append(true).create(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map_err(|why| failed(path, why))
-}
-
-/// Makes the file, for its owner only, if it is not there. One that is there is not touched: closing it would
-/// take the locks away that SQLite holds on it in this process.
-///
-/// # Errors
-/// [`Audit`](ErrorKind::Audit) if that cannot be done.
-#[cfg(feature = "sqlite")]
-pub(super) fn provide(path: &Path) -> Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
-        Err(why) if why.kind() != io::ErrorKind::AlreadyExists => Err(failed(path, why)),
-        _ => Ok(()),
-    }
-}
-
-/// Which file it is, whatever its path; it is told apart from others as long as somebody has it open.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Identity(u64, u64);
-
-impl Identity {
-    /// The file that has the path now.
-    pub(super) fn at(path: &Path) -> io::Result<Self> {
-        std::fs::metadata(path).map(|found| Self::of(&found))
-    }
-
-    #[cfg(unix)]
-    pub(super) fn of(found: &Metadata) -> Self {
-        use std::os::unix::fs::MetadataExt as _;
-        Self(found.dev(), found.ino())
-    }
-
-    /// Elsewhere a file that is open cannot be moved away.
-    #[cfg(not(unix))]
-    pub(super) fn of(_: &Metadata) -> Self {
-        Self(0, 0)
-    }
+    private(File::options().read(true).append(true).create(true))
+        .open(path)
+        .map_err(|why| failed(path, why))
 }
 
 /// The error for a file that does not do its part.

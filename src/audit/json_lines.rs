@@ -8,10 +8,11 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::chain::{Head, Seal, sha256};
-use super::file::{Identity, absolute, failed, foreign, open};
+use super::file::{absolute, failed, foreign, open};
 use super::lines::LONGEST;
 use super::{AuditRecord, AuditSink};
 use crate::error::Result;
+use crate::file::Identity;
 use crate::process::PerProcess;
 
 /// How much is read at a time in search of the last line.
@@ -78,7 +79,7 @@ impl JsonLines {
             let _turn = Turn::take(&file).map_err(|why| failed(&self.path, why))?;
             let own = file.metadata().map_err(|why| failed(&self.path, why))?;
             let tail = open.tail(self, own.len());
-            if Identity::at(&self.path).is_ok_and(|there| there == Identity::of(&own)) {
+            if Identity::at(&self.path) == Some(Identity::of(&own)) {
                 return work(open, &tail?);
             }
             // moved away: nobody writes there any more, as everybody looks before writing; if it was changed

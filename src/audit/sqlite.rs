@@ -8,10 +8,11 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior};
 
 use super::chain::{Head, Seal};
-use super::file::{Identity, absolute, foreign, provide};
+use super::file::{absolute, foreign};
 use super::lines::Line;
 use super::{AuditRecord, AuditSink};
 use crate::error::{Error, ErrorKind, Result};
+use crate::file::{Identity, provide};
 use crate::process::PerProcess;
 
 /// How long a writer waits for others.
@@ -78,13 +79,14 @@ impl SqliteLog {
     }
 
     fn opened(&self, head: Head) -> Result<Open> {
-        provide(&self.path)?;
+        provide(&self.path).map_err(|why| super::file::failed(&self.path, why))?;
         let explain = |why| failed(&self.path, why);
         let db = connect(&self.path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(explain)?;
         db.execute_batch("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;")
             .map_err(explain)?;
         db.execute_batch(SCHEMA).map_err(explain)?;
-        let file = Identity::at(&self.path).map_err(|why| super::file::failed(&self.path, why))?;
+        let file = Identity::at(&self.path)
+            .ok_or_else(|| super::file::failed(&self.path, std::io::ErrorKind::NotFound.into()))?;
         Ok(Open { db, file, head })
     }
 
@@ -123,7 +125,7 @@ impl AuditSink for SqliteLog {
             Some(open) => open,
             None => slot.insert(self.opened(Head::default())?),
         };
-        if Identity::at(&self.path).ok() != Some(open.file) {
+        if Identity::at(&self.path) != Some(open.file) {
             // moved away: a new file continues the chain
             *open = self.opened(open.head.clone())?;
         }

@@ -1,11 +1,12 @@
 //! The file itself: made so that only its owner can read it, and recognised when it is no longer the one that was opened.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::fault::cannot;
 use crate::error::Result;
+use crate::file::{Identity, provide};
 
 /// The path that stands for a database in memory.
 const IN_MEMORY: &str = ":memory:";
@@ -19,10 +20,6 @@ pub(super) enum Place {
     /// does not take a name that begins with `file:` for an address.
     File(PathBuf),
 }
-
-/// What tells a file from another one that took its path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Identity(u64, u64);
 
 impl Place {
     pub(super) fn new(path: &Path) -> Result<Self> {
@@ -68,18 +65,15 @@ impl Place {
         for left in ["-wal", "-shm"] {
             drop(fs::remove_file(beside(path, left)));
         }
-        match private(OpenOptions::new().write(true).create_new(true)).open(path) {
-            Ok(_) => Ok(()),
-            Err(failure) if failure.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-            Err(failure) => Err(cannot("the SQLite file cannot be made", path, failure)),
-        }
+        // SQLite gives its other files the mode of the first
+        provide(path).map_err(|failure| cannot("the SQLite file cannot be made", path, failure))
     }
 
     /// Which file has the path now; `None` if there is none, or nothing to tell files apart.
     pub(super) fn identity(&self) -> Option<Identity> {
         match self {
             Self::Memory => None,
-            Self::File(path) => identity_of(path),
+            Self::File(path) => Identity::at(path),
         }
     }
 }
@@ -111,29 +105,4 @@ fn make_folders(folder: &Path) -> io::Result<()> {
 #[cfg(not(unix))]
 fn make_folders(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)
-}
-
-/// SQLite gives its other files the mode of the first.
-#[cfg(unix)]
-fn private(options: &mut OpenOptions) -> &mut OpenOptions {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    options.mode(0o600)
-}
-
-#[cfg(not(unix))]
-fn private(options: &mut OpenOptions) -> &mut OpenOptions {
-    options
-}
-
-#[cfg(unix)]
-fn identity_of(path: &Path) -> Option<Identity> {
-    use std::os::unix::fs::MetadataExt as _;
-    let known = fs::metadata(path).ok()?;
-    Some(Identity(known.dev(), known.ino()))
-}
-
-/// Elsewhere a file that is open cannot be removed.
-#[cfg(not(unix))]
-fn identity_of(path: &Path) -> Option<Identity> {
-    path.exists().then_some(Identity(0, 0))
 }

@@ -9,12 +9,13 @@ use rusqlite::Connection;
 
 use super::connection::{connect_reader, connect_writer};
 use super::fault::{self, explain};
-use super::file::{Identity, Place};
+use super::file::Place;
 use super::options::SqliteOptions;
 use super::pool::Pool;
 use super::schema;
 use super::writer::Writer;
 use crate::error::Result;
+use crate::file::Identity;
 use crate::process::PerProcess;
 
 /// How long readers trust that the file is still the same one; writers look each time.

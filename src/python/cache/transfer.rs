@@ -10,6 +10,7 @@ use pyo3::types::{PyBytes, PyString};
 use super::super::error::from_py;
 use crate::cache::RefCache;
 use crate::error::{Error, ErrorKind, Result};
+use crate::file::private;
 use crate::portable::{self, Conflict, ExportOptions, Exported, ImportOptions, Imported, Progress};
 
 /// A path, or a stream of bytes.
@@ -90,11 +91,7 @@ pub(super) fn import(
 
 /// A new file that only its owner can read: it holds every value in plain text.
 fn created(path: &PathBuf) -> io::Result<File> {
-    let mut options = File::options();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    private(File::options().write(true).create(true).truncate(true)).open(path)
 }
 
 fn unusable(path: &std::path::Path, error: io::Error) -> Error {
