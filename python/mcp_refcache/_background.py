@@ -15,7 +15,6 @@ from mcp_refcache._elsewhere import as_here
 from mcp_refcache._execution import Execution
 from mcp_refcache._expected import expected_schema
 from mcp_refcache._tasks import Tasks
-from mcp_refcache._withheld import withheld_error
 from mcp_refcache.models import (
     AsyncResponseFormat,
     AsyncTaskResponse,
@@ -25,7 +24,6 @@ from mcp_refcache.models import (
 )
 
 if TYPE_CHECKING:
-    from mcp_refcache._core import Found
     from mcp_refcache._plan import Plan, Request
 
 #: The parameter that a tool gets its progress function by; clients do not see it.
@@ -206,17 +204,9 @@ class Background:
         if execution.info.status == TaskStatus.CANCELLED:
             told = self._tasks.describe(execution, None)
             return told.to_dict(request.format or self._format)
-        try:
+        with self._plan.withholding(request, execution) as instead:
             landed = execution.outcome.result()
-        except Exception as error:
-            if not self._plan.hides(request, execution.collector):
-                raise
-            withheld = [withheld_error(self._plan.name, error)]
-        else:
-            return self._shared(execution, request, landed, leads)
-        raise withheld.pop()
-
-    def _shared(self, execution: Execution, request: "Request", landed: "Found | None", leads: bool) -> Any:
+        instead.raise_told()
         if leads:
             return execution.answer
         return None if landed is None else self._plan.answer(request, landed)

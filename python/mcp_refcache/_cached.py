@@ -16,7 +16,6 @@ from mcp_refcache._plan import Plan, Request
 from mcp_refcache._results import amaterialise, materialise, promises_protocol_result
 from mcp_refcache._signatures import plain_function
 from mcp_refcache._turns import Turn
-from mcp_refcache._withheld import withheld_error
 from mcp_refcache.models import SizeMode
 
 if TYPE_CHECKING:
@@ -60,29 +59,19 @@ def decorate(cache: "RefCache", options: Options) -> Callable[[Any], Any]:
 
 def _sync_wrapper(plan: Plan, function: Callable[..., Any]) -> Callable[..., Any]:
     def run(request: Request, flight: Flight | None = None) -> Any:
-        try:
-            with plan.collecting(request, flight):
-                result = materialise(function(*request.args, **request.kwargs))
-                result = plan.opened(request, result)
-        except Exception as error:
-            if not plan.hides(request):
-                raise
-            withheld = [withheld_error(plan.name, error)]
-        else:
-            found = plan.store(request, result)
-            if flight is not None:
-                flight.landed = found
-            return plan.produced(request, result, found)
-        raise withheld.pop()  # out here nothing of the error is attached to it, and no frame keeps it
+        with plan.withholding(request) as instead, plan.collecting(request, flight):
+            result = materialise(function(*request.args, **request.kwargs))
+            result = plan.opened(request, result)
+        instead.raise_told()
+        found = plan.store(request, result)
+        if flight is not None:
+            flight.landed = found
+        return plan.produced(request, result, found)
 
     def join(request: Request, flight: Flight) -> "Outcome":
-        try:
+        with plan.withholding(request, flight) as instead:
             return flight.wait()
-        except Exception as error:
-            if not plan.hides(request, flight.collector):
-                raise
-            withheld = [withheld_error(plan.name, error)]
-        raise withheld.pop()
+        instead.raise_told()
 
     def call(*args: Any, **kwargs: Any) -> Any:
         request = plan.prepare(args, kwargs, read_caller(plan.cache, wants_values=plan.wants_values))
@@ -112,30 +101,20 @@ def _sync_wrapper(plan: Plan, function: Callable[..., Any]) -> Callable[..., Any
 
 def _async_wrapper(plan: Plan, function: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
     async def run(request: Request, flight: Flight | None = None) -> Any:
-        try:
-            with plan.collecting(request, flight):
-                result = function(*request.args, **request.kwargs)
-                result = await amaterialise(await result if inspect.isawaitable(result) else result)
-                result = plan.opened(request, result)
-        except Exception as error:
-            if not plan.hides(request):
-                raise
-            withheld = [withheld_error(plan.name, error)]
-        else:
-            found = await plan.astore(request, result)
-            if flight is not None:
-                flight.landed = found
-            return await plan.aproduced(request, result, found)
-        raise withheld.pop()  # out here nothing of the error is attached to it, and no frame keeps it
+        with plan.withholding(request) as instead, plan.collecting(request, flight):
+            result = function(*request.args, **request.kwargs)
+            result = await amaterialise(await result if inspect.isawaitable(result) else result)
+            result = plan.opened(request, result)
+        instead.raise_told()
+        found = await plan.astore(request, result)
+        if flight is not None:
+            flight.landed = found
+        return await plan.aproduced(request, result, found)
 
     async def join(request: Request, flight: Flight) -> "Outcome":
-        try:
+        with plan.withholding(request, flight) as instead:
             return await flight.await_outcome()
-        except Exception as error:
-            if not plan.hides(request, flight.collector):
-                raise
-            withheld = [withheld_error(plan.name, error)]
-        raise withheld.pop()
+        instead.raise_told()
 
     async def call(*args: Any, **kwargs: Any) -> Any:
         request = await plan.aprepare(args, kwargs, await aread_caller(plan.cache))

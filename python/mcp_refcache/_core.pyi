@@ -202,6 +202,10 @@ class Cache:
         """
         Notes that the value of an entry that was found is used.
         """
+    def policy_of(self, /, namespace: str) -> Any:
+        """
+        Who may do what in a namespace where nothing else is said.
+        """
     def record(
         self,
         /,
@@ -701,9 +705,9 @@ def json_text(value: Any) -> str:
     The text that `json.dumps(value, default=str)` gives.
     """
 
-def masked(value: Any, policy: Any) -> Any:
+def masked(value: Any, policy: Any, actor: Any | None = None) -> Any:
     """
-    A value as agents see it under this policy: itself if nothing of it is hidden.
+    A value as an actor sees it under this policy, None = as agents do: itself if nothing of it is hidden.
     """
 
 def namespace_admits(namespace: str, actor: Any) -> bool:

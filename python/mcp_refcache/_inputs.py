@@ -1,5 +1,7 @@
 """The arguments of a call: references in them become values."""
 
+from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -9,7 +11,7 @@ from mcp_refcache._accept_refs import NOT_FITTING, Pending
 from mcp_refcache._made import DEAD_REFERENCE, not_usable
 from mcp_refcache._provenance import Collector, collecting
 from mcp_refcache._use import Resolve, as_caller
-from mcp_refcache._withheld import withheld_error
+from mcp_refcache._withheld import Instead, withheld_error
 from mcp_refcache.access.actor import resolve_actor
 from mcp_refcache.context_integration import derive_actor_from_context
 from mcp_refcache.exceptions import BackendError
@@ -70,15 +72,11 @@ class Inputs:
                 in a request.
             WithheldError: If anything fails about a value that the caller may not see.
         """
-        try:
-            with collecting(collector):
-                return self._resolve(args, kwargs, caller)
-        except Exception as error:
-            told = [self._told(error, caller, collector)]
-            if told[0] is error:
-                told.clear()  # else this frame keeps the error, and with it itself
-                raise
-        raise told.pop()
+        tell = partial(self._told, caller=caller, collector=collector)
+        with Instead(tell) as instead, collecting(collector):
+            resolved = self._resolve(args, kwargs, caller)
+        instead.raise_told()
+        return resolved
 
     def _told(self, error: Exception, caller: "Caller", collector: Collector) -> Exception:
         """What the caller is told of a failure."""
@@ -104,20 +102,20 @@ class Inputs:
         self, args: tuple[Any, ...], kwargs: dict[str, Any], caller: "Caller"
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         resolve, untouched = self._resolver(caller), self._untouched
-        names = (*self._names, *[""] * len(args))  # what is beyond the names belongs to *args
-        resolved = [
-            arg if name in untouched else resolve(arg) for name, arg in zip(names, args, strict=False)
-        ]
+        resolved = [arg if name in untouched else resolve(arg) for name, arg in self._named(args)]
         named = {name: arg if name in untouched else resolve(arg) for name, arg in kwargs.items()}
         return tuple(resolved), named
+
+    def _named(self, args: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
+        """The positional arguments with the names of their parameters; those of `*args` have none."""
+        return zip((*self._names, *[""] * len(args)), args, strict=False)
 
     def have_references(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
         """Tell whether something in the arguments is to be resolved."""
         untouched = self._untouched
         if not untouched:
             return self._has_references(args, kwargs)
-        names = (*self._names, *[""] * len(args))
-        open_args = [arg for name, arg in zip(names, args, strict=False) if name not in untouched]
+        open_args = [arg for name, arg in self._named(args) if name not in untouched]
         return self._has_references(
             open_args, {name: arg for name, arg in kwargs.items() if name not in untouched}
         )

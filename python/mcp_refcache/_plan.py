@@ -21,7 +21,7 @@ from mcp_refcache._missing import Receiver, closed_policy, refusal
 from mcp_refcache._provenance import Collector, call_collector, collecting, current, note, note_opened
 from mcp_refcache._results import answer_without_store, as_sent, is_protocol_result, is_unfinished
 from mcp_refcache._signatures import hints_of, injected_names, name_of, owner_name, signature_of
-from mcp_refcache._withheld import withheld_result
+from mcp_refcache._withheld import Instead, withheld_error, withheld_result
 from mcp_refcache.context_integration import build_context_scoped_policy, expand_template
 from mcp_refcache.events import EventKind
 from mcp_refcache.exceptions import AuditError, BackendError
@@ -353,6 +353,20 @@ class Plan:
         if flight is not None:
             flight.collector = request.collector
         return collecting(request.collector)
+
+    def withholding(self, request: Request, leader: "Flight | Execution | None" = None) -> Instead:
+        """Reduce what is raised to its type where its text may tell of values that the caller may not see.
+
+        Args:
+            request: The call.
+            leader: Who ran the function, if that was another call.
+        """
+
+        def tell(error: Exception) -> Exception:
+            used = None if leader is None else leader.collector
+            return withheld_error(self.name, error) if self.hides(request, used) else error
+
+        return Instead(tell)
 
     def hides(self, request: Request, leader: Collector | None = None) -> bool:
         """Tell whether texts of a call may tell of values that its caller may not see.

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from pydantic_core import to_json
 
 from mcp_refcache import _core
-from mcp_refcache.access.actor import ActorType
 from mcp_refcache.permissions import Permission
 
 if TYPE_CHECKING:
@@ -109,8 +108,7 @@ def answer_without_store(
         rights = cache.default_policy if policy is None else policy
         # it was made for this actor: its namespace does not matter, the rights do
         if cache._permission_checker.has_permission(rights, Permission.READ, actor, "public"):
-            if actor.type not in (ActorType.USER, ActorType.SYSTEM):
-                result = _core.masked(result, rights)
+            result = _core.masked(result, rights, actor)
             size = cache._measurer.measure(result)
             if size <= limit:
                 is_counted = isinstance(result, (list, tuple, set, frozenset, dict))

@@ -1,11 +1,55 @@
 """What is said in place of a text or a picture that may tell of a value which the caller may not see."""
 
+from collections.abc import Callable
+from types import TracebackType
 from typing import cast
 
 from mcp_refcache import _compat
 from mcp_refcache.exceptions import WithheldError
 
-__all__ = ["withheld_error", "withheld_result"]
+__all__ = ["Instead", "withheld_error", "withheld_result"]
+
+
+class Instead:
+    """Keeps an error from those who must not read it: another one is raised after the block.
+
+    Out there nothing of the error is attached to the other one, and no frame keeps either of them.
+
+    Args:
+        tell: What is told instead; the error itself if it may be read.
+
+    Example:
+        ```python
+        with Instead(tell) as instead:
+            value = work()
+        instead.raise_told()
+        ```
+    """
+
+    __slots__ = ("_tell", "_told")
+
+    def __init__(self, tell: Callable[[Exception], Exception]) -> None:
+        self._tell = tell
+        self._told: list[Exception] = []
+
+    def __enter__(self) -> "Instead":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
+        if not isinstance(error, Exception):
+            return None
+        told = self._tell(error)
+        if told is error:
+            return None
+        self._told.append(told)
+        return True
+
+    def raise_told(self) -> None:
+        """Raise what is told instead, if there is anything."""
+        if self._told:
+            raise self._told.pop()
 
 
 def withheld_error(tool: str, error: BaseException, *, about: object = "") -> WithheldError:

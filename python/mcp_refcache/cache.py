@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from mcp_refcache import _core
@@ -194,9 +193,6 @@ class RefCache:
             permission_checker if permission_checker is not None else DefaultPermissionChecker()
         )
         declared = [_declaration(item) for item in _names("namespaces", namespaces or ())]
-        self._namespace_policies = [
-            (pattern, policy) for pattern, _, policy in declared if policy is not None
-        ]
         settings: dict[str, Any] = {
             "default_policy": self._default_policy,
             "default_ttl": default_ttl,
@@ -401,9 +397,10 @@ class RefCache:
         reader = self._caller() if actor is None else resolve_actor(actor)
         if self._tasks is not None and (unfinished := self._tasks.poll(ref_id, reader)) is not None:
             return unfinished
-        options: dict[str, Any] = {"page": page, "page_size": page_size, "max_size": max_size}
-        options["own"] = self._is_own(actor)
-        return self._response(self._core.get(ref_id, actor=reader, **options, uses=current_uses()))
+        how: dict[str, Any] = {"own": self._is_own(actor), "uses": current_uses()}
+        return self._response(
+            self._core.get(ref_id, actor=reader, page=page, page_size=page_size, max_size=max_size, **how)
+        )
 
     async def aget(
         self,
@@ -418,10 +415,12 @@ class RefCache:
         reader = await self._acaller() if actor is None else resolve_actor(actor)
         if self._tasks is not None and (unfinished := await self._tasks.apoll(ref_id, reader)):
             return unfinished
-        options: dict[str, Any] = {"page": page, "page_size": page_size, "max_size": max_size}
-        options["own"] = self._is_own(actor)
-        fields = await self._core.get(ref_id, actor=reader, **options, uses=current_uses(), wait=False)
-        return self._response(fields)
+        how: dict[str, Any] = {"own": self._is_own(actor), "uses": current_uses(), "wait": False}
+        return self._response(
+            await self._core.get(
+                ref_id, actor=reader, page=page, page_size=page_size, max_size=max_size, **how
+            )
+        )
 
     def _response(self, fields: dict[str, Any]) -> CacheResponse:
         # what a generator of the user's own says is not known to be right
@@ -780,11 +779,7 @@ class RefCache:
 
     def _policy_of(self, namespace: str) -> AccessPolicy:
         """Who may do what in a namespace where nothing else is said."""
-        matching = [each for each in self._namespace_policies if fnmatchcase(namespace, each[0])]
-        if not matching:
-            return self._default_policy
-        # as the core does: its own name before any pattern, a longer pattern before a shorter one
-        return max(matching, key=lambda each: (each[0] == namespace, len(each[0])))[1]
+        return self._core.policy_of(namespace)
 
     def _knows(self, text: str) -> bool:
         """Whether a text is a reference that this cache may follow."""

@@ -33,6 +33,12 @@ impl ActorType {
         }
     }
 
+    /// Whether parts of a value are hidden from such an actor, if its policy has masks: from all but people and the
+    /// system.
+    pub(crate) fn sees_masked(self) -> bool {
+        !matches!(self, Self::User | Self::System)
+    }
+
     /// The type a pattern can name; `None` for every other text.
     pub(crate) fn from_name(name: &str) -> Option<Self> {
         match name {

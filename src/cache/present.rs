@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::RefCache;
 use super::options::{Access, GetOptions};
 use super::settings::ResolveRequires;
-use crate::access::{Actor, ActorType, Masks, Permission};
+use crate::access::{Actor, Masks, Permission};
 use crate::entry::{Entry, ViewKey};
 use crate::error::{Error, ErrorKind, Result};
 use crate::measure::SizeMeasurer;
@@ -41,15 +41,13 @@ impl Sees {
     }
 }
 
-/// What of an entry somebody sees who may read it: masks hide from all but people and the system.
+/// What of an entry somebody sees who may read it.
 fn sees(entry: &Entry, actor: &dyn Actor) -> Result<Sees> {
-    match actor.kind() {
-        ActorType::User | ActorType::System => Ok(Sees::All),
-        ActorType::Agent | ActorType::Other => {
-            let masks = entry.policy.masked_paths()?;
-            Ok(masks.map_or(Sees::All, Sees::Masked))
-        }
+    if !actor.kind().sees_masked() {
+        return Ok(Sees::All);
     }
+    let masks = entry.policy.masked_paths()?;
+    Ok(masks.map_or(Sees::All, Sees::Masked))
 }
 
 /// A namespace that admits everybody: checked in place of one that does not matter.

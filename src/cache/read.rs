@@ -30,11 +30,9 @@ impl RefCache {
     /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a page below 1, and what the store fails with.
     pub async fn get_with(&self, id: &str, options: &GetOptions<'_>) -> Result<Response> {
         let agent = DefaultActor::agent(None, None);
-        let found = match options.actor {
-            Some(actor) => self.fetch(id, actor, Access::Read, Want::Head).await,
-            None => self.fetch_own(id, &agent, Access::Read, Want::Head).await,
-        };
-        let (ref_id, entry) = found?;
+        let (actor, counted) = (options.actor.unwrap_or(&agent), options.actor.is_some());
+        let found = self.fetch(id, actor, Access::Read, Want::Head, counted);
+        let (ref_id, entry) = found.await?;
         let result = self.view(&ref_id, &entry, options).await?;
         Ok(Response {
             ref_id,
@@ -51,8 +49,8 @@ impl RefCache {
     /// As [`resolve_as`](Self::resolve_as).
     pub async fn resolve<T: DeserializeOwned>(&self, id: &str) -> Result<T> {
         let agent = DefaultActor::agent(None, None);
-        let found = self.fetch_own(id, &agent, Access::Use, Want::Value).await;
-        found?.1.value.document()?.deserialize()
+        let found = self.fetch(id, &agent, Access::Use, Want::Value, false);
+        found.await?.1.value.document()?.deserialize()
     }
 
     /// The value, for this actor.
@@ -67,7 +65,7 @@ impl RefCache {
         actor: &dyn Actor,
         access: Access,
     ) -> Result<T> {
-        let (_, entry) = self.fetch(id, actor, access, Want::Value).await?;
+        let (_, entry) = self.fetch(id, actor, access, Want::Value, true).await?;
         entry.value.document()?.deserialize()
     }
 
@@ -145,31 +143,9 @@ impl RefCache {
             || self.parts.backend.exists(text, self.now()).await?)
     }
 
-    /// The live entry that is meant, as the actor sees it, if it may do that with it; counts against the limits of
-    /// rates.
+    /// The live entry that is meant, as the actor sees it, if it may do that with it. `counted` against the limits
+    /// of rates, or for the server itself, which may come as often as it likes.
     pub(crate) async fn fetch(
-        &self,
-        id: &str,
-        actor: &dyn Actor,
-        access: Access,
-        want: Want,
-    ) -> Result<Found> {
-        self.count_attempt(actor).await?;
-        self.admit(id, actor, access, want, true).await
-    }
-
-    /// The same for the server itself, which may come as often as it likes.
-    pub(crate) async fn fetch_own(
-        &self,
-        id: &str,
-        actor: &dyn Actor,
-        access: Access,
-        want: Want,
-    ) -> Result<Found> {
-        self.admit(id, actor, access, want, false).await
-    }
-
-    async fn admit(
         &self,
         id: &str,
         actor: &dyn Actor,
@@ -177,6 +153,9 @@ impl RefCache {
         want: Want,
         counted: bool,
     ) -> Result<Found> {
+        if counted {
+            self.count_attempt(actor).await?;
+        }
         let found = self
             .find(id, want, |entry| {
                 self.authorize(entry, actor, access).is_ok()

@@ -152,6 +152,7 @@ impl Resolver<'_> {
                 self.options.actor,
                 access,
                 crate::backend::Want::Value,
+                true,
             )
             .await
         {

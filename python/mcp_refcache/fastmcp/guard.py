@@ -162,7 +162,7 @@ async def _look(
             ref_id=found.ref_id,
             namespace=found.namespace,
             tool=what,
-            actor=f"{actor.type.value}:{actor.id or '*'}",
+            actor=actor.to_string(),
             reason="egress",
         )
     raise _held_back(what, found.ref_id, is_sure=stands is True)

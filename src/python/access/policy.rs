@@ -111,10 +111,10 @@ fn text_or_unequal(value: Bound<'_, PyAny>) -> PyResult<String> {
 /// How many compiled lists are remembered; policies share few.
 const REMEMBERED: usize = 256;
 
-/// What was compiled of frozensets, by their address; each is kept so that the address stays its own.
+/// What was compiled of frozensets.
 struct Compiled<T>(PyOnceLock<Mutex<ByAddress<T>>>);
 
-/// What sets were compiled to, by their address, which is theirs as long as they are kept here.
+/// By the address of a set, which is kept so that the address stays its own.
 type ByAddress<T> = HashMap<usize, (Py<PyFrozenSet>, T)>;
 
 impl<T: Clone + Send> Compiled<T> {

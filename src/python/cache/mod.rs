@@ -20,7 +20,7 @@ use self::generator::{ForeignGenerator, Generation};
 use self::parts::{Parts, config, default_ttl, rule, store};
 use self::transfer::Place;
 pub(super) use self::uses::PyUses;
-use super::access::{PyActor, PyPolicy, checker_from_python};
+use super::access::{PyActor, PyPolicy, checker_from_python, policy_to_python};
 use super::arguments::{self, number, optional_text, readable, shown, text};
 use super::audit::{self, AuditLog};
 use super::awaitable::{self, Mode, object};
@@ -310,12 +310,8 @@ impl Cache {
         };
         let generator = self.foreign_generator(py);
         self.run(py, wait, async move {
-            let (access, want) = (Access::Read, Want::Head);
-            let found = match own {
-                true => core.fetch_own(&ref_id, &actor, access, want).await,
-                false => core.fetch(&ref_id, &actor, access, want).await,
-            };
-            let (ref_id, entry) = found.map_err(to_py)?;
+            let found = core.fetch(&ref_id, &actor, Access::Read, Want::Head, !own);
+            let (ref_id, entry) = found.await.map_err(to_py)?;
             if let Some(uses) = uses {
                 uses.note(&core, &ref_id, &entry);
             }
@@ -366,11 +362,8 @@ impl Cache {
         let access = if r#use { Access::Use } else { Access::Read };
         let uses = uses.map(|uses| uses.get().0.clone());
         self.run(py, wait, async move {
-            let found = match own {
-                true => core.fetch_own(&ref_id, &actor, access, Want::Value).await,
-                false => core.fetch(&ref_id, &actor, access, Want::Value).await,
-            };
-            let (id, entry) = found.map_err(to_py)?;
+            let found = core.fetch(&ref_id, &actor, access, Want::Value, !own);
+            let (id, entry) = found.await.map_err(to_py)?;
             if let Some(uses) = uses {
                 uses.note(&core, &id, &entry);
             }
@@ -515,10 +508,18 @@ impl Cache {
         let ref_id = known(ref_id)?.to_owned();
         let actor = PyActor::new(actor)?;
         self.run(py, wait, async move {
-            let found = core.fetch(&ref_id, &actor, Access::Read, Want::Head).await;
+            let found = core
+                .fetch(&ref_id, &actor, Access::Read, Want::Head, true)
+                .await;
             let (id, entry) = found.map_err(to_py)?;
             Python::attach(|py| Found::of(py, id, entry))
         })
+    }
+
+    /// Who may do what in a namespace where nothing else is said.
+    fn policy_of<'py>(&self, py: Python<'py>, namespace: &str) -> PyResult<Bound<'py, PyAny>> {
+        let policy = self.core().settings().policy(None, namespace);
+        policy_to_python(py, &*policy)
     }
 
     /// Counts an attempt of an actor against the limits of rates; with a namespace, the use of what is there.
@@ -734,12 +735,11 @@ impl Cache {
                 (Received::Seen(entry), Some(own)) => {
                     entry.value.load().await.map_err(to_py)?;
                     let size = core.complete_size(entry).await.map_err(to_py)?;
-                    let value = || entry.value.clone();
-                    size.map(|size| Answer::Complete {
-                        value: value(),
+                    let complete = |size| Answer::Complete {
+                        value: entry.value.clone(),
                         size,
-                    })
-                    .ok_or(own)
+                    };
+                    size.map(complete).ok_or(own)
                 }
             };
             Python::attach(|py| {
