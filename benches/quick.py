@@ -14,7 +14,7 @@ from statistics import median
 
 from benches.compare import Measured
 from benches.report import LATEST
-from benches.row import ORIGINAL, OURS, ROWS, YARDSTICK, Goal, Row, shown
+from benches.row import ORIGINAL, OURS, ROWS, YARDSTICK, Goal, Row, bound, shown
 
 
 def verdicts(measured: Measured) -> list[tuple[Row, float, bool]]:
@@ -44,7 +44,7 @@ def _original(kept: dict[str, float], times: dict[str, float]) -> dict[str, floa
 def told(row: Row, ratio: float, good: bool) -> str:
     """Say one verdict."""
     mark = "ok  " if good else "FAIL"
-    return f"{mark} {row.name:<58} {_amount(row.goal, ratio, row.unit):>10}   goal {row.goal}, fails at {_amount(row.goal, row.goal.quick, row.unit)}"
+    return f"{mark} {row.name:<58} {_amount(row.goal, ratio, row.unit):>10}   goal {row.goal}, fails at {_amount(row.goal, bound(row.goal, watching=True), row.unit)}"
 
 
 def _amount(goal: Goal, number: float, unit: str) -> str:

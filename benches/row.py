@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 ORIGINAL, OURS = "original", "ours"
 #: Timed beside each row in both environments, so that the original's times can be kept as multiples of it.
@@ -23,44 +24,38 @@ class AtLeast:
     `watch` is the ratio below which `make bench-quick` fails; half the goal unless said.
     """
 
-    times: float
+    limit: float
     of: str = ORIGINAL
     watch: float | None = None
-
-    @property
-    def quick(self) -> float:
-        return self.times / 2 if self.watch is None else self.watch
+    slack: ClassVar = 1 / 2
 
     def ratio(self, times: dict[str, float]) -> float | None:
         return times[self.of] / times[OURS] if self.of in times else None
 
     def met(self, ratio: float, *, watching: bool = False) -> bool:
-        return ratio >= (self.quick if watching else self.times)
+        return ratio >= bound(self, watching)
 
     def __str__(self) -> str:
-        return f"≥ {self.times:,g}x" + ("" if self.of == ORIGINAL else f" {self.of}")
+        return f"≥ {self.limit:,g}x" + ("" if self.of == ORIGINAL else f" {self.of}")
 
 
 @dataclass(frozen=True)
 class AtMost:
     """Ours takes at most so many times what another contestant takes; `watch` as above, half as much more unless said."""
 
-    times: float
+    limit: float
     of: str
     watch: float | None = None
-
-    @property
-    def quick(self) -> float:
-        return self.times * 1.5 if self.watch is None else self.watch
+    slack: ClassVar = 3 / 2
 
     def ratio(self, times: dict[str, float]) -> float | None:
         return times[OURS] / times[self.of] if self.of in times else None
 
     def met(self, ratio: float, *, watching: bool = False) -> bool:
-        return ratio <= (self.quick if watching else self.times)
+        return ratio <= bound(self, watching)
 
     def __str__(self) -> str:
-        return f"≤ {self.times:g}x {self.of}"
+        return f"≤ {self.limit:g}x {self.of}"
 
 
 @dataclass(frozen=True)
@@ -70,16 +65,13 @@ class Below:
     limit: float
     unit: str = "s"
     watch: float | None = None
-
-    @property
-    def quick(self) -> float:
-        return self.limit * 2 if self.watch is None else self.watch
+    slack: ClassVar = 2
 
     def ratio(self, times: dict[str, float]) -> float:
         return times[OURS]
 
     def met(self, ratio: float, *, watching: bool = False) -> bool:
-        return ratio <= (self.quick if watching else self.limit)
+        return ratio <= bound(self, watching)
 
     def __str__(self) -> str:
         return f"≤ {shown(self.limit, self.unit)}"
@@ -92,22 +84,28 @@ class Reaches:
     limit: float
     unit: str = "x"
     watch: float | None = None
-
-    @property
-    def quick(self) -> float:
-        return self.limit * 0.7 if self.watch is None else self.watch
+    slack: ClassVar = 7 / 10
 
     def ratio(self, times: dict[str, float]) -> float:
         return times[OURS]
 
     def met(self, ratio: float, *, watching: bool = False) -> bool:
-        return ratio >= (self.quick if watching else self.limit)
+        return ratio >= bound(self, watching)
 
     def __str__(self) -> str:
         return f"≥ {shown(self.limit, self.unit)}"
 
 
 Goal = AtLeast | AtMost | Below | Reaches
+
+
+def bound(goal: Goal, watching: bool) -> float:
+    """Return the number that the ratio is held against: the goal's, or where noise does not reach."""
+    if not watching:
+        return goal.limit
+    return goal.limit * goal.slack if goal.watch is None else goal.watch
+
+
 Contestants = dict[str, Callable[[], object] | float]
 
 

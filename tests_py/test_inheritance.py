@@ -15,6 +15,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from dict_backend import FullBackend
 from stores import Place, place  # noqa: F401 -- a fixture
 
 from mcp_refcache import (
@@ -401,37 +402,10 @@ def test_a_result_that_was_made_in_the_background_inherits() -> None:
 
 
 def test_without_a_store_nothing_is_shown_either() -> None:
-    class Broken:
-        """Fails to store."""
-
-        def __init__(self) -> None:
-            self.entries: dict[str, Any] = {}
-            self.fails = False
-
-        def get(self, key: str) -> Any:
-            return self.entries.get(key)
-
-        def set(self, key: str, entry: Any) -> None:
-            if self.fails:
-                raise OSError("full")
-            self.entries[key] = entry
-
-        def delete(self, key: str) -> bool:
-            return self.entries.pop(key, None) is not None
-
-        def exists(self, key: str) -> bool:
-            return key in self.entries
-
-        def clear(self, namespace: str | None = None) -> int:
-            return 0
-
-        def keys(self, namespace: str | None = None) -> list[str]:
-            return [*self.entries]
-
-    backend = Broken()
-    cache = RefCache("c", backend=backend)  # pyright: ignore
+    backend = FullBackend()
+    cache = RefCache("c", backend=backend)
     ref = hide(cache)
-    backend.fails = True
+    backend.is_full = True
     answer: Any = cache.cached()(lambda data: data)(ref)
     assert answer["preview"] is None
     assert SECRET not in json.dumps(answer)

@@ -8,6 +8,7 @@ from typing import Any
 from unittest.mock import MagicMock
 
 import pytest
+from dict_backend import DictBackend
 
 from mcp_refcache import (
     POLICY_USER_ONLY,
@@ -31,34 +32,6 @@ from mcp_refcache import (
 )
 
 # -- backends ------------------------------------------------------------------------------------------
-
-
-class DictBackend:
-    """The least that is a backend: no expiry, no copies."""
-
-    def __init__(self) -> None:
-        self.entries: dict[str, CacheEntry] = {}
-
-    def get(self, key: str) -> CacheEntry | None:
-        return self.entries.get(key)
-
-    def set(self, key: str, entry: CacheEntry) -> None:
-        self.entries[key] = entry
-
-    def delete(self, key: str) -> bool:
-        return self.entries.pop(key, None) is not None
-
-    def exists(self, key: str) -> bool:
-        return key in self.entries
-
-    def clear(self, namespace: str | None = None) -> int:
-        keys = self.keys(namespace)
-        for key in keys:
-            del self.entries[key]
-        return len(keys)
-
-    def keys(self, namespace: str | None = None) -> list[str]:
-        return [key for key, entry in self.entries.items() if namespace in (None, entry.namespace)]
 
 
 class JsonBackend(DictBackend):

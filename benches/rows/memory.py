@@ -44,8 +44,12 @@ def _plain_caches(use: object) -> Contestants:
 @row("the same with `copy_values=False`", AtLeast(3))
 def resolve_shared(side: Side) -> Contestants:
     """Resolves 1 KB and gets the stored object, as the original does."""
+    return _resolve_shared(side, data.small())
+
+
+def _resolve_shared(side: Side, value: object) -> Contestants:
     here = cache(copy_values=False) if side.ours else cache()
-    ref_id = here.set("key", data.small()).ref_id
+    ref_id = here.set("key", value).ref_id
     assert here.resolve(ref_id) is here.resolve(ref_id), "this is a copy"
     return {side.mine: lambda: here.resolve(ref_id)}
 
@@ -75,10 +79,7 @@ def resolve_rows(side: Side) -> Contestants:
 @row("10,000 rows with `copy_values=False`", AtLeast(1))
 def resolve_rows_shared(side: Side) -> Contestants:
     """Resolves 10,000 rows and gets the stored object, as the original does."""
-    here = cache(copy_values=False) if side.ours else cache()
-    ref_id = here.set("rows", data.rows()).ref_id
-    assert here.resolve(ref_id) is here.resolve(ref_id), "this is a copy"
-    return {side.mine: lambda: here.resolve(ref_id)}
+    return _resolve_shared(side, data.rows())
 
 
 @row("a copy of 30 KB against `copy.deepcopy`", AtMost(0.1, "copy.deepcopy"), compared=False)
