@@ -3,9 +3,12 @@
 import copy
 import pickle
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from dict_backend import FullBackend
 
+from mcp_refcache import RefCache
 from mcp_refcache.access import (
     ActorType,
     DefaultActor,
@@ -15,7 +18,7 @@ from mcp_refcache.access import (
     NamespaceInfo,
     NamespaceResolver,
 )
-from mcp_refcache.permissions import POLICY_READ_ONLY
+from mcp_refcache.permissions import POLICY_EXECUTE_ONLY, POLICY_READ_ONLY
 
 RESOLVER = DefaultNamespaceResolver()
 ALICE = DefaultActor.user("alice", "s1")
@@ -206,3 +209,12 @@ def test_protocol_bodies_do_nothing():
     assert NamespaceResolver.validate_access(None, "public", NOBODY) is None
     assert NamespaceResolver.parse(None, "public") is None
     assert NamespaceResolver.get_owner(None, "x") is NamespaceResolver.get_required_session(None, "x") is None
+
+
+def test_what_cannot_be_stored_is_shown_to_those_alone_whom_the_policy_of_its_namespace_lets() -> None:
+    backend = FullBackend()
+    cache = RefCache("c", backend=backend, namespaces=[Namespace("vault", policy=POLICY_EXECUTE_ONLY)])
+    backend.is_full = True
+    answer: Any = cache.cached(namespace="vault")(lambda: "SECRET")()
+    assert answer["preview"] is None
+    assert "SECRET" not in str(answer)

@@ -95,7 +95,7 @@ def answer_without_store(
         result: The result.
         ref_id: Its reference if it had one.
         actor: Who receives the answer.
-        policy: Who may do what with it; None = the cache's default.
+        policy: Who may do what with it; None = as the namespace or the cache says.
         namespace: Where it should be.
         max_size: The most that is shown; None = as the cache says.
 
@@ -105,7 +105,7 @@ def answer_without_store(
     place = {"namespace": namespace, "cache_name": cache.name}
     with suppress(Exception):  # what cannot be checked or measured is not shown
         limit = max_size or cache.preview_config.max_size
-        rights = cache.default_policy if policy is None else policy
+        rights = cache._policy_of(namespace) if policy is None else policy
         # it was made for this actor: its namespace does not matter, the rights do
         if cache._permission_checker.has_permission(rights, Permission.READ, actor, "public"):
             result = _core.masked(result, rights, actor)
