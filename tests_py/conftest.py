@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator
+from typing import Any
 
 import hypothesis
 import pytest
@@ -23,6 +25,14 @@ hypothesis.settings.load_profile("laws")
 def cache() -> RefCache:
     """A cache that counts characters, 100 of them."""
     return RefCache(name="c", preview_config=PreviewConfig(size_mode="character", max_size=100))
+
+
+@pytest.fixture
+def server(cache: RefCache) -> Any:
+    """A FastMCP server in which the cache is installed."""
+    mcp = importlib.import_module("fastmcp").FastMCP("s")
+    cache.install(mcp)
+    return mcp
 
 
 class Clock:

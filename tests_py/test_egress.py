@@ -37,13 +37,6 @@ def ref(cache):
     return cache.set("secret", SECRET, policy=HIDDEN).ref_id
 
 
-@pytest.fixture
-def server(cache):
-    mcp = fastmcp.FastMCP("s")
-    cache.install(mcp)
-    return mcp
-
-
 def serve(mcp, tool, name="tool"):
     """A plain tool with that body."""
 

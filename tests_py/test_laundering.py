@@ -101,13 +101,6 @@ async def agent(server: Any) -> AsyncIterator[Agent]:
 
 
 @pytest.fixture
-def server(cache: RefCache) -> Any:
-    mcp = fastmcp.FastMCP("s")
-    cache.install(mcp)
-    return mcp
-
-
-@pytest.fixture
 def ref(cache: RefCache) -> str:
     return cache.set("secret", CANARY, policy=HIDDEN).ref_id
 

@@ -29,13 +29,6 @@ VALUE = {"name": CANARY, "count": 3}
 
 
 @pytest.fixture
-def server(cache: RefCache) -> Any:
-    mcp = fastmcp.FastMCP("s")
-    cache.install(mcp)
-    return mcp
-
-
-@pytest.fixture
 def ref(cache: RefCache) -> str:
     return cache.set("secret", VALUE, policy=HIDDEN).ref_id
 

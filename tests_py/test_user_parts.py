@@ -627,30 +627,7 @@ def test_the_memory_backend_may_be_called_from_its_own_objects() -> None:
 
 
 def test_a_limit_holds_in_a_backend_of_ones_own() -> None:
-    class Backend:
-        def __init__(self) -> None:
-            self.entries: dict[str, CacheEntry] = {}
-
-        def get(self, key: str) -> CacheEntry | None:
-            return self.entries.get(key)
-
-        def set(self, key: str, entry: CacheEntry) -> None:
-            self.entries[key] = entry
-
-        def delete(self, key: str) -> bool:
-            return self.entries.pop(key, None) is not None
-
-        def exists(self, key: str) -> bool:
-            return key in self.entries
-
-        def clear(self, namespace: str | None = None) -> int:
-            self.entries.clear()
-            return 0
-
-        def keys(self, namespace: str | None = None) -> list[str]:
-            return list(self.entries)
-
-    backend = Backend()
+    backend = DictBackend()
     cache = RefCache(backend=backend, max_size=2)
     refs = [cache.set(f"key {i}", i).ref_id for i in range(4)]
     assert list(backend.entries) == refs[2:]

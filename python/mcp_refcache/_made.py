@@ -6,7 +6,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -41,24 +41,23 @@ def running_tool() -> str | None:
     return _called.get() or _running.get()
 
 
-@contextmanager
-def running_as(name: str) -> Generator[None, None, None]:
+def running_as(name: str) -> AbstractContextManager[None]:
     """Say which decorated function runs; of nested ones it is the outer one."""
-    before = _running.set(_running.get() or name)
-    try:
-        yield
-    finally:
-        _running.reset(before)
+    return _said_first(_running, name)
+
+
+def called_as(name: str) -> AbstractContextManager[None]:
+    """Say which tool was called; of servers one behind the other the first one's name is the client's."""
+    return _said_first(_called, name)
 
 
 @contextmanager
-def called_as(name: str) -> Generator[None, None, None]:
-    """Say which tool was called; of servers one behind the other the first one's name is the client's."""
-    before = _called.set(_called.get() or name)
+def _said_first(variable: ContextVar[str | None], name: str) -> Generator[None, None, None]:
+    before = variable.set(variable.get() or name)
     try:
         yield
     finally:
-        _called.reset(before)
+        variable.reset(before)
 
 
 @dataclass(slots=True)
