@@ -108,7 +108,7 @@ fmt: setup ## Format everything
 	$(BIN)/ruff format -q .
 
 # Python 3.12 is what the goals are about. Peers are where their work is compared, the original in an environment of its own.
-BENCH_PYTHON ?= $(or $(shell command -v python3.12),$(PYTHON))
+BENCH_PYTHON ?= $(if $(shell python3.12 -c 1 2>/dev/null && echo yes),python3.12,$(PYTHON))
 BENCH := .venv-bench
 BENCH_PEERS := tiktoken orjson cachebox cachetools diskcache "redis[hiredis]"
 

@@ -50,6 +50,13 @@ fn bound(session: &str) -> AccessPolicy {
     vec![open().with_allowed_actors(["user:a*"])], open().with_allowed_actors(["user:alice"]))]
 #[case::no_list_is_an_empty_one(open().with_allowed_actors(["user:alice"]), vec![AccessPolicy::execute_only()],
     AccessPolicy::execute_only())]
+#[case::a_listed_actor_stays_where_its_role_lets_it_in(open(),
+    vec![AccessPolicy::user_only().with_user_permissions(Permission::NONE).with_allowed_actors(["user:alice", "agent:a"])],
+    AccessPolicy::user_only().with_user_permissions(Permission::NONE)
+        .with_allowed_actors(["user:alice", "agent:a"]).with_allowed_permissions(SEE))]
+#[case::but_not_where_its_role_is_kept_out(AccessPolicy::user_only().with_user_permissions(Permission::NONE),
+    vec![open().with_allowed_actors(["user:alice"])],
+    AccessPolicy::user_only().with_user_permissions(Permission::NONE))]
 #[case::what_lists_grant_is_intersected(open().with_allowed_actors(["user:a"]),
     vec![open().with_allowed_actors(["user:a"]).with_allowed_permissions(Permission::READ)],
     open().with_allowed_actors(["user:a"]).with_allowed_permissions(SEE))]

@@ -2,6 +2,8 @@
 
 import copy
 import pickle
+import subprocess
+import sys
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,12 +15,14 @@ from mcp_refcache.access import (
     ActorType,
     DefaultActor,
     DefaultNamespaceResolver,
+    DefaultPermissionChecker,
     Delegate,
     Namespace,
     NamespaceInfo,
     NamespaceResolver,
+    PermissionDenied,
 )
-from mcp_refcache.permissions import POLICY_EXECUTE_ONLY, POLICY_READ_ONLY
+from mcp_refcache.permissions import POLICY_EXECUTE_ONLY, POLICY_PUBLIC, POLICY_READ_ONLY, Permission
 
 RESOLVER = DefaultNamespaceResolver()
 ALICE = DefaultActor.user("alice", "s1")
@@ -166,6 +170,47 @@ def test_a_namespace_admits(namespace, actor, expected):
 def test_an_actor_may_have_an_organisation(org):
     actor = SimpleNamespace(type=ActorType.USER, id="a", session_id=None, org_id=org)
     assert RESOLVER.validate_access("org:acme", actor) is (org != "globex")
+
+
+@pytest.mark.parametrize(
+    ("namespace", "actor", "expected"),
+    [
+        ("org:acme", MODEL, True),
+        ("org:globex", MODEL, False),
+        ("org:acme", ALICE, False),
+        ("org:acme:user:alice", ALICE, False),
+        ("org:acme", DefaultActor.system(), True),
+        ("user:alice", ALICE, True),
+        ("public", ALICE, True),
+    ],
+)
+def test_strict_rules_let_members_alone_into_an_organisation(namespace, actor, expected):
+    strict = DefaultNamespaceResolver(strict=True)
+    assert strict.validate_access(namespace, actor) is expected
+    checker = DefaultPermissionChecker(strict)
+    assert checker.has_permission(POLICY_PUBLIC, Permission.READ, actor, namespace) is expected
+    cache = RefCache(permission_checker=checker)
+    cache.set("k", 1, namespace=namespace)
+    if expected:
+        assert cache.resolve("k", actor=actor) == 1
+    else:
+        with pytest.raises(PermissionDenied):
+            cache.resolve("k", actor=actor)
+
+
+def test_whose_organisation_is_not_known_is_told_of_once():
+    """In a process of its own, as it is told once per process."""
+    program = """
+from mcp_refcache import DefaultActor, RefCache
+cache = RefCache()
+cache.set("k", 1, namespace="org:acme")
+alice = DefaultActor.user("alice")
+print([cache.resolve("k", actor=alice) for _ in range(3)])
+"""
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[1, 1, 1]"
+    assert ran.stderr.count("strict=True") == 1
+    assert "alice" not in ran.stderr
 
 
 def test_infos_are_equal_by_name_alone():

@@ -237,10 +237,12 @@ class Cache:
         use: bool = False,
         own: bool = False,
         uses: Uses | None = None,
+        alike: bool = False,
         wait: bool = True,
     ) -> Any:
         """
         The value: for `use`, READ or EXECUTE is enough; `own` as for `get`. `uses` notes that it was given out.
+        `alike`: what is forbidden is answered as what is missing.
         """
     def set(
         self,
@@ -710,9 +712,9 @@ def masked(value: Any, policy: Any, actor: Any | None = None) -> Any:
     A value as an actor sees it under this policy, None = as agents do: itself if nothing of it is hidden.
     """
 
-def namespace_admits(namespace: str, actor: Any) -> bool:
+def namespace_admits(namespace: str, actor: Any, strict: bool) -> bool:
     """
-    Whether the actor may enter the namespace by the core's rules.
+    Whether the actor may enter the namespace by the core's rules; `strict` as in `DefaultNamespaceResolver`.
     """
 
 def namespace_name(parts: Sequence[tuple[str, str]]) -> str:

@@ -30,17 +30,20 @@ def resolve_for(cache: "RefCache", value: Any, actor: "Actor", *, uses: "_core.U
 
 
 def as_caller(cache: "RefCache", actor: "Actor", uses: "_core.Uses | None" = None) -> tuple[Resolve, Resolve]:
-    """Return how an argument's references are resolved, and how those inside stored values."""
+    """Return how an argument's references are resolved, and how those inside stored values.
+
+    What is forbidden is answered as what is missing.
+    """
     own = cache._is_own()
 
     def use(ref_id: str) -> Any:
         # the server's own use on behalf of the caller: READ or EXECUTE
         given = current_uses() if uses is None else uses
-        return cache._core.resolve(ref_id, actor=actor, use=True, own=own, uses=given)
+        return cache._core.resolve(ref_id, actor=actor, use=True, own=own, uses=given, alike=True)
 
     def follow(ref_id: str) -> Any:
         # a stored value may be anybody's text: what it points at needs the caller's own READ
         given = current_uses() if uses is None else uses
-        return cache._core.resolve(ref_id, actor=actor, own=own, uses=given)
+        return cache._core.resolve(ref_id, actor=actor, own=own, uses=given, alike=True)
 
     return use, follow

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from mcp_refcache import _core
@@ -126,15 +127,26 @@ class RefResolver:
         kind: type[Any] = type(cache)  # pyright: ignore[reportUnknownVariableType]
         knows: Callable[[str], bool] | None = cache._knows if hasattr(kind, "_knows") else None
 
+        of_cache = _resolving(cache, kind)
+
         def resolve(ref_id: str) -> Any:
-            return cache.resolve(ref_id, actor=actor)
+            return of_cache(ref_id, actor=actor)
 
         def follow(ref_id: str) -> Any:
-            return cache.resolve(ref_id, actor=cache._caller())
+            return of_cache(ref_id, actor=cache._caller())
 
         inner = (resolve if actor is not None else follow) if self._follow else None
         replaced, refs, errors = _core.resolve_refs(value, resolve, inner, knows, self.fail_on_missing)
         return ResolutionResult(replaced, len(refs), refs, errors)
+
+
+def _resolving(cache: Any, kind: type[Any]) -> Callable[..., Any]:
+    """How a cache resolves: ours, unless a subclass does it otherwise, as if what is forbidden were missing."""
+    from mcp_refcache.cache import RefCache
+
+    if getattr(kind, "resolve", None) is RefCache.resolve:
+        return partial(cache._resolve, alike=True)
+    return cache.resolve
 
 
 def resolve_refs(

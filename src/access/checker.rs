@@ -118,6 +118,17 @@ impl<R: NamespaceRules> PermissionChecker for DefaultPermissionChecker<R> {
     ) -> Result<Permission> {
         Ok(decide(&*policy.policy()?, actor, namespace, &self.rules)?.permissions())
     }
+
+    fn allows(
+        &self,
+        policy: &dyn PolicySource,
+        required: Permission,
+        actor: &dyn Actor,
+        namespace: &str,
+    ) -> Result<bool> {
+        let decision = decide(&*policy.policy()?, actor, namespace, &self.rules)?;
+        Ok(decision.denial(required).is_none())
+    }
 }
 
 /// Why access was denied.

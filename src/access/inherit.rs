@@ -13,9 +13,10 @@ impl AccessPolicy {
     /// The policy for a result with this policy of its own that was made of values with those `inputs`.
     ///
     /// An input under the default policy restricts nothing. Of what is left, with `READ` implying `EXECUTE`:
-    /// permissions are intersected, denials united; what was made of masked values no agent sees; an allow-list entry stays if every list has it; an owner stays
-    /// if nobody else owns anything, with what they may do everywhere. A result of values that are bound to different
-    /// sessions is for nobody but the server.
+    /// permissions are intersected, denials united; what was made of masked values no agent sees; an allow-list entry
+    /// stays if every list has it, with what a policy without a list gives the role; an owner stays if nobody else
+    /// owns anything, with what they may do everywhere. A result of values that are bound to different sessions is
+    /// for nobody but the server.
     ///
     /// ```
     /// use mcp_refcache::access::{AccessPolicy, Permission};
@@ -105,6 +106,29 @@ impl AccessPolicy {
         };
         permissions.with_implied_execute()
     }
+
+    /// What everybody whom the pattern names is granted: by the list, or, where there is none, at least by the role.
+    fn granted_to(&self, pattern: &ActorPattern) -> Permission {
+        match &self.allowed_actors {
+            None => self.role_of(pattern),
+            Some(list) if list.covers(pattern) => self.allowed_permissions.with_implied_execute(),
+            Some(_) => Permission::NONE,
+        }
+    }
+
+    /// What everybody whom the pattern names may do by the role, also if they are the owner or a model of theirs is.
+    fn role_of(&self, pattern: &ActorPattern) -> Permission {
+        let role = match kind_of(pattern.as_str()) {
+            Some(ActorType::User) => self.user_permissions,
+            Some(ActorType::Agent) => self.agent_permissions,
+            _ => return Permission::NONE,
+        };
+        let owner = match self.owner {
+            Some(_) => self.owner_permissions,
+            None => Permission::FULL,
+        };
+        role.with_implied_execute() & owner.with_implied_execute()
+    }
 }
 
 /// What several things have in common.
@@ -135,12 +159,9 @@ fn intersected(permissions: impl Iterator<Item = Permission>) -> Permission {
 
 /// Roles, owner and allow-list; sessions and denials are decided before.
 fn shared(all: &[&AccessPolicy]) -> AccessPolicy {
-    let (allowed_actors, allowed_permissions) = allowed(all);
     let mut result = AccessPolicy {
         user_permissions: intersected(all.iter().map(|each| each.user_permissions)),
         agent_permissions: intersected(all.iter().map(|each| each.agent_permissions)),
-        allowed_actors,
-        allowed_permissions,
         ..AccessPolicy::default()
     };
     match one(all.iter().filter_map(|each| each.owner.as_ref())) {
@@ -167,7 +188,12 @@ fn shared(all: &[&AccessPolicy]) -> AccessPolicy {
             }
         }
     }
-    result
+    let (allowed_actors, allowed_permissions) = allowed(all, &result);
+    AccessPolicy {
+        allowed_actors,
+        allowed_permissions,
+        ..result
+    }
 }
 
 /// Whether it was made of values of different owners.
@@ -183,23 +209,27 @@ fn united<'a>(lists: impl Iterator<Item = &'a ActorPatterns>) -> Option<ActorPat
     texts.peek().is_some().then(|| texts.collect())
 }
 
-/// The entries that every allow-list has, and what they grant everywhere.
-fn allowed(all: &[&AccessPolicy]) -> (Option<ActorPatterns>, Permission) {
-    let granted = intersected(all.iter().map(|each| each.allowed_permissions));
-    let lists: Option<Vec<_>> = all
-        .iter()
-        .map(|each| each.allowed_actors.as_ref())
-        .collect();
-    let Some(lists) = lists else {
-        return (None, granted);
+/// The entries that every allow-list has, and what all of them are granted everywhere; `roles` is what the
+/// result grants without a list.
+fn allowed(all: &[&AccessPolicy], roles: &AccessPolicy) -> (Option<ActorPatterns>, Permission) {
+    let granted = |pattern: &ActorPattern| {
+        let each = all.iter().map(|each| each.granted_to(pattern));
+        each.fold(Permission::FULL, |all, each| all & each)
     };
-    let everywhere = |pattern: &&ActorPattern| lists.iter().all(|list| list.covers(pattern));
-    let mut kept = lists
+    let lists = all.iter().filter_map(|each| each.allowed_actors.as_ref());
+    let kept: Vec<_> = lists
+        .flat_map(ActorPatterns::iter)
+        .filter(|pattern| !granted(pattern).is_empty())
+        .collect();
+    let everywhere = kept
         .iter()
-        .flat_map(|list| list.iter())
-        .filter(everywhere)
-        .map(ActorPattern::as_str)
-        .peekable();
-    let listed = kept.peek().is_some();
-    (listed.then(|| kept.collect()), granted)
+        .fold(Permission::FULL, |all, pattern| all & granted(pattern));
+    let all_have_one = all.iter().all(|each| each.allowed_actors.is_some());
+    let adds = |pattern: &&ActorPattern| !roles.role_of(pattern).contains(everywhere);
+    // where a role stands in for a list, what comes of it may be no more than the role
+    if kept.is_empty() || !all_have_one && !kept.iter().any(adds) {
+        return (None, Permission::FULL);
+    }
+    let listed = kept.into_iter().map(ActorPattern::as_str).collect();
+    (Some(listed), everywhere)
 }

@@ -44,5 +44,5 @@ pub use namespace::Namespace;
 pub use pattern::{ActorPattern, ActorPatterns};
 pub use permission::Permission;
 pub use policy::{AccessPolicy, PolicySource};
-pub use rules::{DefaultNamespaceRules, NamespaceInfo, NamespaceRules};
+pub use rules::{DefaultNamespaceRules, NamespaceInfo, NamespaceRules, StrictNamespaceRules};
 pub use template::{Filling, escape_id, expand_template};

@@ -82,6 +82,18 @@ pub trait NamespaceRules: Send + Sync {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct DefaultNamespaceRules;
 
+/// [`DefaultNamespaceRules`], but `org:O` is closed to actors of whom no organisation is known.
+///
+/// ```
+/// use mcp_refcache::access::{DefaultActor, DefaultNamespaceRules, NamespaceRules, StrictNamespaceRules};
+/// let alice = DefaultActor::user("alice", None);
+/// assert!(DefaultNamespaceRules.admits("org:acme", &alice)?);
+/// assert!(!StrictNamespaceRules.admits("org:acme", &alice)?);
+/// # Ok::<(), mcp_refcache::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, Default)]
+pub struct StrictNamespaceRules;
+
 /// An identity that a namespace is tied to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scope {
@@ -161,16 +173,20 @@ impl<'a> Identities<'a> {
         }
     }
 
+    /// Whether one of them is the identity that the part names.
     fn meet(&self, (scope, id): Part<'_>) -> bool {
         let own = match scope {
             Scope::Session => &self.session,
             Scope::User => &self.user,
             Scope::Agent => &self.agent,
-            // of most actors no organisation is known: these enter, as they always did
-            Scope::Org if self.org.is_none() => return true,
             Scope::Org => &self.org,
         };
         matches!((own, id), (Some(own), Some(id)) if means(id, own))
+    }
+
+    /// Whether nothing says that they are not: of most actors no organisation is known.
+    fn may_meet(&self, part: Part<'_>) -> bool {
+        part.0 == Scope::Org && self.org.is_none() || self.meet(part)
     }
 }
 
@@ -204,12 +220,7 @@ impl NamespaceRules for DefaultNamespaceRules {
     }
 
     fn admits(&self, namespace: &str, actor: &dyn Actor) -> Result<bool> {
-        let mut parts = parts(namespace).peekable();
-        if parts.peek().is_none() || actor.kind() == ActorType::System {
-            return Ok(true);
-        }
-        let identities = Identities::of(actor);
-        Ok(parts.all(|part| identities.meet(part)))
+        Ok(all_parts(namespace, actor, |own, part| own.may_meet(part)))
     }
 
     fn required_session(&self, namespace: &str) -> Result<Option<String>> {
@@ -218,4 +229,32 @@ impl NamespaceRules for DefaultNamespaceRules {
             .and_then(|(_, id)| id)
             .map(str::to_owned))
     }
+}
+
+impl NamespaceRules for StrictNamespaceRules {
+    fn parse(&self, namespace: &str) -> Result<NamespaceInfo> {
+        DefaultNamespaceRules.parse(namespace)
+    }
+
+    fn admits(&self, namespace: &str, actor: &dyn Actor) -> Result<bool> {
+        Ok(all_parts(namespace, actor, |own, part| own.meet(part)))
+    }
+
+    fn required_session(&self, namespace: &str) -> Result<Option<String>> {
+        DefaultNamespaceRules.required_session(namespace)
+    }
+}
+
+/// Whether the actor passes at every part of the name; the system passes at any.
+fn all_parts(
+    namespace: &str,
+    actor: &dyn Actor,
+    passes: impl Fn(&Identities<'_>, Part<'_>) -> bool,
+) -> bool {
+    let mut parts = parts(namespace).peekable();
+    if parts.peek().is_none() || actor.kind() == ActorType::System {
+        return true;
+    }
+    let identities = Identities::of(actor);
+    parts.all(|part| passes(&identities, part))
 }

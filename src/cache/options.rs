@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::uses::Uses;
 use crate::access::{Actor, PolicySource};
-use crate::backend::Fence;
+use crate::backend::{Fence, Want};
 use crate::clock::Timestamp;
 use crate::preview::{PreviewResult, PreviewStrategy};
 use crate::reference::RefId;
@@ -34,6 +34,31 @@ pub enum Access {
     Receive,
     /// Remove it: DELETE, and the namespace must admit the actor.
     Delete,
+}
+
+/// How somebody asks for an entry.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asking {
+    /// What for.
+    pub(crate) access: Access,
+    /// How much of the entry is needed.
+    pub(crate) want: Want,
+    /// Whether it counts against the limits of rates; the server itself may come as often as it likes.
+    pub(crate) counted: bool,
+    /// Whether what is forbidden is answered as what is missing.
+    pub(crate) alike: bool,
+}
+
+impl Asking {
+    /// Somebody who is told why not.
+    pub(crate) fn openly(access: Access, want: Want, counted: bool) -> Self {
+        Self {
+            access,
+            want,
+            counted,
+            alike: false,
+        }
+    }
 }
 
 /// Options of [`RefCache::set_with`](super::RefCache::set_with).

@@ -7,7 +7,7 @@ use super::options::{Access, GetOptions};
 use super::settings::ResolveRequires;
 use crate::access::{Actor, Masks, Permission};
 use crate::entry::{Entry, ViewKey};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::measure::SizeMeasurer;
 use crate::preview::{
     PreviewGenerator, PreviewRequest, PreviewResult, PreviewStrategy, default_generator,
@@ -53,6 +53,20 @@ fn sees(entry: &Entry, actor: &dyn Actor) -> Result<Sees> {
 /// A namespace that admits everybody: checked in place of one that does not matter.
 const OPEN_NAMESPACE: &str = "public";
 
+/// The namespace that must admit the actor, and the permission it needs.
+fn asked(entry: &Entry, access: Access) -> (&str, Permission) {
+    let namespace = match access {
+        Access::Use if !entry.details.bound => OPEN_NAMESPACE,
+        Access::Receive => OPEN_NAMESPACE,
+        _ => &entry.namespace,
+    };
+    let permission = match access {
+        Access::Delete => Permission::DELETE,
+        Access::Read | Access::Receive | Access::Use => Permission::READ,
+    };
+    (namespace, permission)
+}
+
 impl RefCache {
     /// Whether the actor may do that with the entry, and what of it is seen then. Every path asks here.
     ///
@@ -64,37 +78,37 @@ impl RefCache {
         actor: &dyn Actor,
         access: Access,
     ) -> Result<Sees> {
-        let namespace = match access {
-            Access::Use if !entry.details.bound => OPEN_NAMESPACE,
-            Access::Receive => OPEN_NAMESPACE,
-            _ => &entry.namespace,
-        };
-        let check = |permission| {
-            self.parts
-                .checker
-                .check(&*entry.policy, permission, actor, namespace)
-        };
-        match access {
-            Access::Read | Access::Receive => {
-                check(Permission::READ)?;
-                return sees(entry, actor);
-            }
-            Access::Delete => check(Permission::DELETE),
-            Access::Use => match check(Permission::READ) {
-                Err(denied)
-                    if denied.kind() == ErrorKind::PermissionDenied
-                        && self.parts.settings.resolve_requires == ResolveRequires::Execute =>
-                {
-                    // what is said of a denial is what the actor lacks most: the right to see
-                    check(Permission::EXECUTE).map_err(|error| match error.kind() {
-                        ErrorKind::PermissionDenied => denied,
-                        _ => error,
-                    })
-                }
-                outcome => outcome,
-            },
+        let checker = &*self.parts.checker;
+        let (namespace, permission) = asked(entry, access);
+        if self.is_enough_to_use(entry, actor, access)? {
+            return Ok(Sees::All);
         }
-        .map(|()| Sees::All)
+        // what is said of a denial is what the actor lacks most: the right to see
+        checker.check(&*entry.policy, permission, actor, namespace)?;
+        match access {
+            Access::Read | Access::Receive => sees(entry, actor),
+            Access::Use | Access::Delete => Ok(Sees::All),
+        }
+    }
+
+    /// Whether the actor may; for answers that do not say why not.
+    ///
+    /// # Errors
+    /// What a user-written checker failed with.
+    pub(crate) fn permits(&self, entry: &Entry, actor: &dyn Actor, access: Access) -> Result<bool> {
+        let (namespace, permission) = asked(entry, access);
+        let checker = &*self.parts.checker;
+        Ok(self.is_enough_to_use(entry, actor, access)?
+            || checker.allows(&*entry.policy, permission, actor, namespace)?)
+    }
+
+    /// Whether the server may use the entry for an actor that need not see it.
+    fn is_enough_to_use(&self, entry: &Entry, actor: &dyn Actor, access: Access) -> Result<bool> {
+        let (namespace, _) = asked(entry, access);
+        let checker = &*self.parts.checker;
+        Ok(access == Access::Use
+            && self.parts.settings.resolve_requires == ResolveRequires::Execute
+            && checker.allows(&*entry.policy, Permission::EXECUTE, actor, namespace)?)
     }
 
     /// The preview or page of an entry that the options ask for, as far as the value is here.

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use super::RefCache;
 use super::audited::Act;
 use super::lookup::{Found, not_found};
-use super::options::{Access, GetOptions, Response};
+use super::options::{Access, Asking, GetOptions, Response};
 use crate::access::{Actor, DefaultActor};
 use crate::backend::{Scope, Want};
 use crate::error::{ErrorKind, Result};
@@ -31,7 +31,7 @@ impl RefCache {
     pub async fn get_with(&self, id: &str, options: &GetOptions<'_>) -> Result<Response> {
         let agent = DefaultActor::agent(None, None);
         let (actor, counted) = (options.actor.unwrap_or(&agent), options.actor.is_some());
-        let found = self.fetch(id, actor, Access::Read, Want::Head, counted);
+        let found = self.fetch(id, actor, Asking::openly(Access::Read, Want::Head, counted));
         let (ref_id, entry) = found.await?;
         let result = self.view(&ref_id, &entry, options).await?;
         Ok(Response {
@@ -49,7 +49,7 @@ impl RefCache {
     /// As [`resolve_as`](Self::resolve_as).
     pub async fn resolve<T: DeserializeOwned>(&self, id: &str) -> Result<T> {
         let agent = DefaultActor::agent(None, None);
-        let found = self.fetch(id, &agent, Access::Use, Want::Value, false);
+        let found = self.fetch(id, &agent, Asking::openly(Access::Use, Want::Value, false));
         found.await?.1.value.document()?.deserialize()
     }
 
@@ -65,7 +65,9 @@ impl RefCache {
         actor: &dyn Actor,
         access: Access,
     ) -> Result<T> {
-        let (_, entry) = self.fetch(id, actor, access, Want::Value, true).await?;
+        let (_, entry) = self
+            .fetch(id, actor, Asking::openly(access, Want::Value, true))
+            .await?;
         entry.value.document()?.deserialize()
     }
 
@@ -143,15 +145,17 @@ impl RefCache {
             || self.parts.backend.exists(text, self.now()).await?)
     }
 
-    /// The live entry that is meant, as the actor sees it, if it may do that with it. `counted` against the limits
-    /// of rates, or for the server itself, which may come as often as it likes.
+    /// The live entry that is meant, as the actor sees it, if it may do that with it.
     pub(crate) async fn fetch(
         &self,
         id: &str,
         actor: &dyn Actor,
-        access: Access,
-        want: Want,
-        counted: bool,
+        Asking {
+            access,
+            want,
+            counted,
+            alike,
+        }: Asking,
     ) -> Result<Found> {
         if counted {
             self.count_attempt(actor).await?;
@@ -174,9 +178,16 @@ impl RefCache {
                 return Err(error);
             }
         };
+        // a reason is worded for those alone who read it, so that what is forbidden takes no longer than what is missing
+        if alike && !self.is_audited() && !self.permits(&entry, actor, access)? {
+            return Err(not_found(id));
+        }
         let act = Act::on(&ref_id, &entry, Some(actor));
         let sees = self.authorize(&entry, actor, access);
-        let sees = sees.map_err(|error| self.denied(error, act))?;
+        let sees = sees.map_err(|error| match self.denied(error, act) {
+            denied if alike && denied.kind() == ErrorKind::PermissionDenied => not_found(id),
+            error => error,
+        })?;
         if counted {
             self.count_use(&entry.namespace, Some(&ref_id), Some(actor))
                 .await?;

@@ -6,9 +6,10 @@ use std::pin::Pin;
 use serde_json::Value;
 
 use super::RefCache;
-use super::options::Access;
+use super::options::{Access, Asking};
 use super::uses::Uses;
 use crate::access::Actor;
+use crate::backend::Want;
 use crate::error::{Error, ErrorKind, Result};
 use crate::reference::is_ref_id;
 use crate::value::MAX_DEPTH;
@@ -150,9 +151,12 @@ impl Resolver<'_> {
             .fetch(
                 &reference,
                 self.options.actor,
-                access,
-                crate::backend::Want::Value,
-                true,
+                Asking {
+                    access,
+                    want: Want::Value,
+                    counted: true,
+                    alike: true,
+                },
             )
             .await
         {
@@ -162,12 +166,7 @@ impl Resolver<'_> {
                 }
                 entry
             }
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    ErrorKind::NotFound | ErrorKind::PermissionDenied
-                ) =>
-            {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
                 return self.missing(reference);
             }
             Err(error) => return Err(error),

@@ -181,13 +181,23 @@ class DefaultNamespaceResolver:
     | `session:S` | actors in session S |
     | `user:U` | user U, and models that act for U |
     | `agent:A` | agent A |
-    | `org:O` | members of O, and actors of whom no organisation is known |
+    | `org:O` | members of O; unless `strict` also actors of whom no organisation is known |
     | `user:U:session:S`, `org:O:user:U`, ... | who meets every part |
     | `public` and all other names | everybody |
 
     Ids are compared as a whole, prefixes exactly; a prefix without an id (`user`) admits nobody. The system
     may enter everything. A subclass may give other names to the prefixes, or override any method: what
     `parse` says is what the others go by.
+
+    Args:
+        strict: Whether `org:O` is closed to actors without an `org_id`. If not, the first one that enters
+            is told of in a warning, once per process.
+
+    Example:
+        ```python
+        checker = DefaultPermissionChecker(DefaultNamespaceResolver(strict=True))
+        cache = RefCache(permission_checker=checker)
+        ```
     """
 
     PREFIX_PUBLIC: str = "public"
@@ -195,6 +205,12 @@ class DefaultNamespaceResolver:
     PREFIX_USER: str = "user"
     PREFIX_AGENT: str = "agent"
     PREFIX_SHARED: str = "shared"
+
+    #: What the constructor was told; here for subclasses that do not call it.
+    strict: bool = False
+
+    def __init__(self, *, strict: bool = False) -> None:
+        self.strict = strict
 
     def parse(self, namespace: str) -> NamespaceInfo:
         """What the name of the namespace says.
@@ -228,7 +244,7 @@ class DefaultNamespaceResolver:
             namespace: Any text.
             actor: Any actor.
         """
-        return _core.namespace_admits(_canonical(self.parse(namespace)), actor)
+        return _core.namespace_admits(_canonical(self.parse(namespace)), actor, self.strict)
 
     def get_owner(self, namespace: str) -> str | None:
         """Label of the actor whom a `user:` or `agent:` namespace belongs to; else None."""

@@ -12,8 +12,9 @@ use pyo3::types::{PyDict, PyType};
 use super::super::error::from_py;
 use super::super::hook::Hook;
 use super::actor::actor_to_python;
+use super::permission;
 use super::policy::policy_to_python;
-use super::{permission, resolver};
+use super::resolver::NativeRules;
 use crate::access::{
     Actor, DefaultPermissionChecker, Denial, NamespaceRules, Permission, PermissionChecker,
     PolicySource,
@@ -33,10 +34,10 @@ pub(crate) fn checker_from_python(
         "DefaultPermissionChecker",
     )?;
     if checker.get_type().is(class)
-        && resolver::is_default(&checker.getattr(intern!(py, "_namespace_resolver"))?)?
+        && let Some(rules) = NativeRules::of(&checker.getattr(intern!(py, "_namespace_resolver"))?)?
     {
         return Ok((
-            Arc::new(NativeChecker(DefaultPermissionChecker::default())),
+            Arc::new(NativeChecker(DefaultPermissionChecker::new(rules))),
             None,
         ));
     }
@@ -79,6 +80,16 @@ impl<R: NamespaceRules> PermissionChecker for NativeChecker<R> {
         namespace: &str,
     ) -> Result<Permission> {
         self.0.effective(policy, actor, namespace)
+    }
+
+    fn allows(
+        &self,
+        policy: &dyn PolicySource,
+        required: Permission,
+        actor: &dyn Actor,
+        namespace: &str,
+    ) -> Result<bool> {
+        self.0.allows(policy, required, actor, namespace)
     }
 }
 

@@ -13,7 +13,7 @@ use super::actor::PyActor;
 use super::checker::NativeChecker;
 use super::permission;
 use super::policy::{PyPolicy, masks_of};
-use super::resolver::{self, PyResolver};
+use super::resolver::{NativeRules, PyResolver};
 use crate::access::{
     Actor, ActorPattern, ActorType, DefaultNamespaceRules, DefaultPermissionChecker, Filling,
     Namespace, NamespaceRules, PermissionChecker, escape_id, expand_template as expand,
@@ -24,12 +24,11 @@ fn with_checker<T>(
     resolver: &Bound<'_, PyAny>,
     ask: impl FnOnce(&dyn PermissionChecker) -> crate::Result<T>,
 ) -> PyResult<T> {
-    let answer = if resolver::is_default(resolver)? {
-        ask(&NativeChecker(DefaultPermissionChecker::default()))
-    } else {
-        ask(&NativeChecker(DefaultPermissionChecker::new(
+    let answer = match NativeRules::of(resolver)? {
+        Some(rules) => ask(&NativeChecker(DefaultPermissionChecker::new(rules))),
+        None => ask(&NativeChecker(DefaultPermissionChecker::new(
             PyResolver::new(resolver),
-        )))
+        ))),
     };
     answer.map_err(to_py)
 }
@@ -79,11 +78,15 @@ pub(crate) fn actor_matches(pattern: &str, actor_type: &str, actor_id: Option<&s
         .is_some_and(|kind| ActorPattern::parse(pattern).matches(kind, actor_id))
 }
 
-/// Whether the actor may enter the namespace by the core's rules.
+/// Whether the actor may enter the namespace by the core's rules; `strict` as in `DefaultNamespaceResolver`.
 #[pyfunction]
-pub(crate) fn namespace_admits(namespace: &str, actor: &Bound<'_, PyAny>) -> PyResult<bool> {
+pub(crate) fn namespace_admits(
+    namespace: &str,
+    actor: &Bound<'_, PyAny>,
+    strict: bool,
+) -> PyResult<bool> {
     let actor = PyActor::new(actor)?;
-    DefaultNamespaceRules
+    NativeRules::new(strict)
         .admits(namespace, &actor as &dyn Actor)
         .map_err(to_py)
 }

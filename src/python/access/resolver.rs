@@ -1,4 +1,6 @@
-//! Namespace resolvers written in Python.
+//! The rules for namespaces: the core's own, and resolvers written in Python.
+
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -7,7 +9,9 @@ use pyo3::types::PyType;
 
 use super::super::error::from_py;
 use super::actor::actor_to_python;
-use crate::access::{Actor, NamespaceInfo, NamespaceRules};
+use crate::access::{
+    Actor, DefaultNamespaceRules, NamespaceInfo, NamespaceRules, StrictNamespaceRules,
+};
 use crate::error::Result;
 
 /// A Python object with the methods of `NamespaceResolver`.
@@ -30,15 +34,69 @@ impl PyResolver {
     }
 }
 
-/// Whether the object is exactly the package's own resolver, whose rules are the core's.
-pub(super) fn is_default(resolver: &Bound<'_, PyAny>) -> PyResult<bool> {
-    static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-    let class = CLASS.import(
-        resolver.py(),
-        "mcp_refcache.access.namespace",
-        "DefaultNamespaceResolver",
-    )?;
-    Ok(resolver.get_type().is(class))
+/// The core's rules, chosen by `DefaultNamespaceResolver(strict=)`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct NativeRules {
+    strict: bool,
+}
+
+impl NativeRules {
+    pub(super) fn new(strict: bool) -> Self {
+        Self { strict }
+    }
+
+    /// The rules of exactly the package's own resolver; a subclass may override anything.
+    pub(super) fn of(resolver: &Bound<'_, PyAny>) -> PyResult<Option<Self>> {
+        static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+        let py = resolver.py();
+        let class = CLASS.import(
+            py,
+            "mcp_refcache.access.namespace",
+            "DefaultNamespaceResolver",
+        )?;
+        if !resolver.get_type().is(class) {
+            return Ok(None);
+        }
+        let strict = resolver.getattr(intern!(py, "strict"))?.is_truthy()?;
+        Ok(Some(Self::new(strict)))
+    }
+}
+
+impl NamespaceRules for NativeRules {
+    fn parse(&self, namespace: &str) -> Result<NamespaceInfo> {
+        DefaultNamespaceRules.parse(namespace)
+    }
+
+    fn admits(&self, namespace: &str, actor: &dyn Actor) -> Result<bool> {
+        static WARNED: AtomicBool = AtomicBool::new(false);
+        if StrictNamespaceRules.admits(namespace, actor)? {
+            return Ok(true);
+        }
+        if self.strict || !DefaultNamespaceRules.admits(namespace, actor)? {
+            return Ok(false);
+        }
+        if !WARNED.swap(true, Ordering::Relaxed) {
+            warn_of_presumption().map_err(from_py)?;
+        }
+        Ok(true)
+    }
+
+    fn required_session(&self, namespace: &str) -> Result<Option<String>> {
+        DefaultNamespaceRules.required_session(namespace)
+    }
+}
+
+/// Says, once per process, that members of an organisation are not told from others.
+fn warn_of_presumption() -> PyResult<()> {
+    const MESSAGE: &str = "an actor without org_id entered an org: namespace, as no organisation is known of \
+        it; set org_id on actors or in the identity, or refuse such actors with \
+        DefaultNamespaceResolver(strict=True)";
+    Python::attach(|py| {
+        py.import("logging")?
+            .call_method1("getLogger", ("mcp_refcache",))?
+            .call_method1("warning", (MESSAGE,))
+            .map(drop)
+    })
 }
 
 impl NamespaceRules for PyResolver {

@@ -31,7 +31,7 @@ use super::snapshot::{self, Keep, Snapshot};
 use crate::audit::Action;
 use crate::backend::{Fence, Want};
 use crate::cache::{
-    Access, Act, Answer, AnswerOptions, GetOptions, Received, RefCache, ResolveRequires,
+    Access, Act, Answer, AnswerOptions, Asking, GetOptions, Received, RefCache, ResolveRequires,
     SetOptions, Ttl, checked_ttl, not_found,
 };
 use crate::limits::RateLimit;
@@ -310,7 +310,11 @@ impl Cache {
         };
         let generator = self.foreign_generator(py);
         self.run(py, wait, async move {
-            let found = core.fetch(&ref_id, &actor, Access::Read, Want::Head, !own);
+            let found = core.fetch(
+                &ref_id,
+                &actor,
+                Asking::openly(Access::Read, Want::Head, !own),
+            );
             let (ref_id, entry) = found.await.map_err(to_py)?;
             if let Some(uses) = uses {
                 uses.note(&core, &ref_id, &entry);
@@ -341,7 +345,8 @@ impl Cache {
     }
 
     /// The value: for `use`, READ or EXECUTE is enough; `own` as for `get`. `uses` notes that it was given out.
-    #[pyo3(signature = (ref_id, *, actor, r#use = false, own = false, uses = None, wait = true))]
+    /// `alike`: what is forbidden is answered as what is missing.
+    #[pyo3(signature = (ref_id, *, actor, r#use = false, own = false, uses = None, alike = false, wait = true))]
     #[allow(
         clippy::too_many_arguments,
         reason = "called by a few methods, by keyword"
@@ -354,6 +359,7 @@ impl Cache {
         r#use: bool,
         own: bool,
         uses: Option<&Bound<'py, PyUses>>,
+        alike: bool,
         wait: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
         let core = self.core();
@@ -362,8 +368,14 @@ impl Cache {
         let access = if r#use { Access::Use } else { Access::Read };
         let uses = uses.map(|uses| uses.get().0.clone());
         self.run(py, wait, async move {
-            let found = core.fetch(&ref_id, &actor, access, Want::Value, !own);
-            let (id, entry) = found.await.map_err(to_py)?;
+            let asking = Asking {
+                access,
+                want: Want::Value,
+                counted: !own,
+                alike,
+            };
+            let found = core.fetch(&ref_id, &actor, asking).await;
+            let (id, entry) = found.map_err(to_py)?;
             if let Some(uses) = uses {
                 uses.note(&core, &id, &entry);
             }
@@ -509,7 +521,11 @@ impl Cache {
         let actor = PyActor::new(actor)?;
         self.run(py, wait, async move {
             let found = core
-                .fetch(&ref_id, &actor, Access::Read, Want::Head, true)
+                .fetch(
+                    &ref_id,
+                    &actor,
+                    Asking::openly(Access::Read, Want::Head, true),
+                )
                 .await;
             let (id, entry) = found.map_err(to_py)?;
             Python::attach(|py| Found::of(py, id, entry))
