@@ -16,6 +16,54 @@ pub(crate) fn value_end(text: &[u8], start: usize) -> usize {
     }
 }
 
+/// Index of the first byte from `at` on that is a quote, a backslash or a control character: where a string
+/// literal ends, or is more than it shows. Eight bytes at a time, as most literals are short.
+#[cfg(feature = "python")]
+pub(crate) fn plain_end(text: &[u8], mut at: usize) -> usize {
+    const ONES: u64 = u64::MAX / 255;
+    // the lowest bit that is set belongs to the first such byte; those above may be carries
+    let below = |word: u64, byte: u64| word.wrapping_sub(ONES * byte) & !word & (ONES * 0x80);
+    let equal = |word: u64, byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
+    while let Some(chunk) = text.get(at..).and_then(<[u8]>::first_chunk) {
+        let word = u64::from_le_bytes(*chunk);
+        let found = below(word, 0x20) | equal(word, b'"') | equal(word, b'\\');
+        if found != 0 {
+            return at + found.trailing_zeros() as usize / 8;
+        }
+        at += chunk.len();
+    }
+    let rest = text.get(at..).unwrap_or_default();
+    let special = |byte: &u8| *byte < 0x20 || matches!(byte, b'"' | b'\\');
+    at + rest.iter().position(special).unwrap_or(rest.len())
+}
+
+/// The character of the escape that this text begins with, a lone surrogate among them, and its length.
+/// `None` if it is none.
+#[cfg(feature = "python")]
+pub(crate) fn escape(text: &[u8]) -> Option<(u32, usize)> {
+    let letter = match text.get(1)? {
+        b'u' => {
+            let high = unit(text)?;
+            let low = text.get(6..).and_then(unit);
+            return Some(match (high, low) {
+                (0xD800..=0xDBFF, Some(low @ 0xDC00..=0xDFFF)) => {
+                    let (high, low) = (u32::from(high) & 0x3FF, u32::from(low) & 0x3FF);
+                    (0x10000 + (high << 10 | low), 12)
+                }
+                _ => (high.into(), 6),
+            });
+        }
+        b'n' => b'\n',
+        b'r' => b'\r',
+        b't' => b'\t',
+        b'f' => 0x0C,
+        b'b' => 0x08,
+        plain @ (b'"' | b'\\' | b'/') => *plain,
+        _ => return None,
+    };
+    Some((letter.into(), 2))
+}
+
 /// Index just behind the closing quote of the string that starts at `start`.
 pub(crate) fn string_end(text: &[u8], start: usize) -> usize {
     let mut at = start + 1;
@@ -183,43 +231,6 @@ impl Iterator for Chars<'_> {
     }
 }
 
-/// UTF-16 units of the inside of a string literal, lone surrogates included.
-#[cfg(feature = "python")]
-pub(crate) fn utf16(inside: &str) -> impl Iterator<Item = u16> + '_ {
-    let mut rest = inside;
-    let mut second = None;
-    std::iter::from_fn(move || {
-        if let Some(unit) = second.take() {
-            return Some(unit);
-        }
-        let c = rest.chars().next()?;
-        rest = &rest[c.len_utf8()..];
-        if c != '\\' {
-            let mut units = [0; 2];
-            let units = c.encode_utf16(&mut units);
-            second = units.get(1).copied();
-            return Some(units[0]);
-        }
-        let escaped = rest.chars().next()?;
-        rest = &rest[escaped.len_utf8()..];
-        Some(match escaped {
-            'n' => 0x0A,
-            'r' => 0x0D,
-            't' => 0x09,
-            'f' => 0x0C,
-            'b' => 0x08,
-            'u' => {
-                let unit = rest
-                    .get(..4)
-                    .and_then(|hex| u16::from_str_radix(hex, 16).ok())?;
-                rest = &rest[4..];
-                unit
-            }
-            other => other as u16,
-        })
-    })
-}
-
 /// Length of the escape that this text begins with; a surrogate pair is one.
 pub(crate) fn escape_len(text: &[u8]) -> usize {
     let len = match (unit(text), text.get(6..).and_then(unit)) {
@@ -232,8 +243,16 @@ pub(crate) fn escape_len(text: &[u8]) -> usize {
 
 /// The UTF-16 unit of a `\uXXXX` that this text begins with.
 pub(crate) fn unit(text: &[u8]) -> Option<u16> {
-    let hex = text.strip_prefix(b"\\u")?.get(..4)?;
-    u16::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok()
+    let hex = text.strip_prefix(b"\\u")?.first_chunk::<4>()?;
+    hex.iter().try_fold(0, |unit, digit| {
+        let value = match digit {
+            b'0'..=b'9' => digit - b'0',
+            b'a'..=b'f' => digit - b'a' + 10,
+            b'A'..=b'F' => digit - b'A' + 10,
+            _ => return None,
+        };
+        Some(unit << 4 | u16::from(value))
+    })
 }
 
 #[cfg(test)]
