@@ -161,7 +161,7 @@ pub(super) fn to_stored(
     } else {
         Snapshot::take(value, Keep::Share)
     }?;
-    let snapshot = snapshot.or_default(default.as_ref(), value.py());
+    let snapshot = snapshot.or_default(default);
     let document = snapshot.portable().map_err(to_py)?;
     Ok((document.text().to_owned(), document.types()))
 }

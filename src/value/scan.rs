@@ -7,6 +7,8 @@ use std::ops::Range;
 
 use memchr::{memchr, memchr2};
 
+use super::words;
+
 /// Index just behind the value that starts at `start`. Iterative: depth costs no stack.
 pub(crate) fn value_end(text: &[u8], start: usize) -> usize {
     match text.get(start) {
@@ -17,24 +19,13 @@ pub(crate) fn value_end(text: &[u8], start: usize) -> usize {
 }
 
 /// Index of the first byte from `at` on that is a quote, a backslash or a control character: where a string
-/// literal ends, or is more than it shows. Eight bytes at a time, as most literals are short.
+/// literal ends, or is more than it shows.
 #[cfg(feature = "python")]
-pub(crate) fn plain_end(text: &[u8], mut at: usize) -> usize {
-    const ONES: u64 = u64::MAX / 255;
-    // the lowest bit that is set belongs to the first such byte; those above may be carries
-    let below = |word: u64, byte: u64| word.wrapping_sub(ONES * byte) & !word & (ONES * 0x80);
-    let equal = |word: u64, byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
-    while let Some(chunk) = text.get(at..).and_then(<[u8]>::first_chunk) {
-        let word = u64::from_le_bytes(*chunk);
-        let found = below(word, 0x20) | equal(word, b'"') | equal(word, b'\\');
-        if found != 0 {
-            return at + found.trailing_zeros() as usize / 8;
-        }
-        at += chunk.len();
-    }
-    let rest = text.get(at..).unwrap_or_default();
-    let special = |byte: &u8| *byte < 0x20 || matches!(byte, b'"' | b'\\');
-    at + rest.iter().position(special).unwrap_or(rest.len())
+#[inline]
+pub(crate) fn plain_end(text: &[u8], at: usize) -> usize {
+    let special =
+        |word| words::below(word, b' ') | words::equal(word, b'"') | words::equal(word, b'\\');
+    at + words::until(text.get(at..).unwrap_or_default(), special)
 }
 
 /// The character of the escape that this text begins with, a lone surrogate among them, and its length.

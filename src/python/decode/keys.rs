@@ -13,7 +13,14 @@ const BYTES_PER_KEY: usize = 64;
 
 /// The last key of each slot, and how the text has it.
 pub(super) struct Keys<'a, 'py> {
-    slots: Box<[Option<(&'a str, Bound<'py, PyString>)>]>,
+    slots: Box<[Option<Known<'a, 'py>>]>,
+}
+
+#[derive(Clone)]
+struct Known<'a, 'py> {
+    ends: Ends,
+    text: &'a str,
+    object: Bound<'py, PyString>,
 }
 
 impl<'a, 'py> Keys<'a, 'py> {
@@ -30,27 +37,65 @@ impl<'a, 'py> Keys<'a, 'py> {
         if key.len() > LONGEST {
             return PyString::new(py, key);
         }
-        let slot = self.slot(key.as_bytes());
+        let ends = Ends::of(key.as_bytes());
+        let slot = ends.hash() & (self.slots.len() - 1);
         match &mut self.slots[slot] {
-            Some((known, object)) if *known == key => object.clone(),
+            Some(known) if known.ends == ends && (ends.are_all() || known.text == key) => {
+                known.object.clone()
+            }
             other => {
                 let object = PyString::new(py, key);
-                *other = Some((key, object.clone()));
+                *other = Some(Known {
+                    ends,
+                    text: key,
+                    object: object.clone(),
+                });
                 object
             }
         }
     }
+}
 
-    /// By length and both ends, where the keys of a row differ.
-    fn slot(&self, key: &[u8]) -> usize {
-        const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
-        let (first, last) = match (key.first_chunk(), key.last_chunk()) {
-            (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
-            _ => key.iter().fold((0, 0), |(word, _), byte| {
-                (word << 8 | u64::from(*byte), 0)
-            }),
-        };
-        let mixed = (first ^ last.rotate_left(23) ^ key.len() as u64).wrapping_mul(SPREAD);
-        (mixed >> 40) as usize & (self.slots.len() - 1)
+/// Length, beginning and end of a key: all there is of a short one, and where the keys of a row differ.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Ends {
+    len: usize,
+    first: u64,
+    last: u64,
+}
+
+impl Ends {
+    fn of(key: &[u8]) -> Self {
+        let (first, last) = words::<8>(key)
+            .or_else(|| words::<4>(key))
+            .or_else(|| words::<2>(key))
+            .or_else(|| words::<1>(key))
+            .unwrap_or_default();
+        Self {
+            len: key.len(),
+            first,
+            last,
+        }
     }
+
+    /// Whether they tell everything.
+    fn are_all(self) -> bool {
+        self.len <= 16
+    }
+
+    fn hash(self) -> usize {
+        const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
+        let mixed = self.first ^ self.last.rotate_left(23) ^ self.len as u64;
+        (mixed.wrapping_mul(SPREAD) >> 40) as usize
+    }
+}
+
+/// The first and the last bytes, if there are so many.
+fn words<const N: usize>(key: &[u8]) -> Option<(u64, u64)> {
+    let word = |bytes: &[u8; N]| {
+        bytes
+            .iter()
+            .fold(0, |word, byte| word << 8 | u64::from(*byte))
+    };
+    Some((word(key.first_chunk()?), word(key.last_chunk()?)))
 }

@@ -192,11 +192,7 @@ impl<'a, 'py> Reader<'a, 'py> {
     }
 
     /// Moves over a word that stands for an object.
-    pub(super) fn word<T>(
-        &mut self,
-        word: &str,
-        object: Bound<'py, T>,
-    ) -> Read<Bound<'py, PyAny>> {
+    pub(super) fn word<T>(&mut self, word: &str, object: Bound<'py, T>) -> Read<Bound<'py, PyAny>> {
         if !self.bytes[self.at..].starts_with(word.as_bytes()) {
             return Err(Unread::NotJson);
         }

@@ -1,7 +1,9 @@
 //! What the safe interface does not give, or only slowly: looks into containers by borrowed references.
 //!
-//! The only file with `unsafe`.
+//! The only folder with `unsafe`.
 #![allow(unsafe_code)]
+
+pub(super) mod leaves;
 
 use std::ptr;
 
@@ -9,27 +11,9 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
 
-/// The next item of a dict, as owned references: what runs between two steps may remove it. The safe iterator
-/// panics when such code changes the dict; here the caller finds it out by the length.
-pub(super) fn next_item<'py>(
-    dict: &Bound<'py, PyDict>,
-    position: &mut ffi::Py_ssize_t,
-) -> Option<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
-    let (mut key, mut value) = (ptr::null_mut(), ptr::null_mut());
-    // SAFETY: `dict` is a live dict and the interpreter is attached, so PyDict_Next may be called; it
-    // tolerates any position and any change between two calls (it may then skip or repeat items, which
-    // the caller finds out by the length). The pointers it gives are borrowed and valid until other
-    // code runs; they are turned into owned references before any does.
-    unsafe {
-        if ffi::PyDict_Next(dict.as_ptr(), position, &raw mut key, &raw mut value) == 0 {
-            return None;
-        }
-        Some((
-            Bound::from_borrowed_ptr(dict.py(), key),
-            Bound::from_borrowed_ptr(dict.py(), value),
-        ))
-    }
-}
+/// Whether other threads may run while this one looks at objects: those of interpreters without a global lock
+/// have a longer head. What is looked at must be nobody else's there.
+pub(super) const FREE_THREADED: bool = size_of::<ffi::PyObject>() > 2 * size_of::<usize>();
 
 /// Whether all items of a list pass a test on their types.
 pub(super) fn all_items(
