@@ -11,7 +11,7 @@ const HEX: &[u8; 16] = b"0123456789abcdef";
 pub(crate) fn string(text: &str, out: &mut String) {
     out.reserve(text.len() + 2);
     out.push('"');
-    if plain_len(text.as_bytes()) == text.len() {
+    if is_plain(text.as_bytes()) {
         out.push_str(text);
     } else {
         specials(text, out);
@@ -31,7 +31,7 @@ fn specials(text: &str, out: &mut String) {
 #[cfg(feature = "python")]
 #[inline]
 pub(crate) fn string_len(text: &str) -> usize {
-    if plain_len(text.as_bytes()) == text.len() {
+    if is_plain(text.as_bytes()) {
         return text.len() + 2;
     }
     let mut len = 2;
@@ -79,20 +79,52 @@ pub(crate) fn string_utf16(units: impl Iterator<Item = u16>, out: &mut String) {
     out.push('"');
 }
 
-/// Number of bytes up to the first one that a string literal cannot hold as it is.
+/// Whether a string literal can hold all of a text as it is.
 #[inline]
+fn is_plain(text: &[u8]) -> bool {
+    // what a length does not divide is looked at twice: overlapping blocks need no loop over bytes
+    if let Some(last) = text.last_chunk::<BLOCK>() {
+        return text.chunks_exact(BLOCK).all(is_plain_block) && is_plain_block(last);
+    }
+    if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
+        return special(u64::from_le_bytes(*first)) | special(u64::from_le_bytes(*last)) == 0;
+    }
+    if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
+        let halves = [u32::from_le_bytes(*first), u32::from_le_bytes(*last)];
+        return special(u64::from(halves[0]) << 32 | u64::from(halves[1])) == 0;
+    }
+    text.iter().all(is_plain_byte)
+}
+
+/// Bytes that a test on all of them handles at once: it compiles to vector instructions.
+const BLOCK: usize = 16;
+
+#[inline]
+fn is_plain_block(block: &[u8]) -> bool {
+    block
+        .iter()
+        .fold(true, |all, byte| all & is_plain_byte(byte))
+}
+
+#[inline]
+fn is_plain_byte(byte: &u8) -> bool {
+    matches!(byte, b' '..=b'~') & (*byte != b'"') & (*byte != b'\\')
+}
+
+/// Which of eight bytes a string literal cannot hold as they are.
+#[inline]
+fn special(word: u64) -> u64 {
+    let (low, high) = (words::below(word, b' '), words::beyond_print(word));
+    low | words::equal(word, b'"') | words::equal(word, b'\\') | high
+}
+
+/// Number of bytes up to the first one that a string literal cannot hold as it is.
 pub(crate) fn plain_len(bytes: &[u8]) -> usize {
-    const STEP: usize = 32; // blocks without an early exit compile to vector instructions
-    let plain = |b: &u8| matches!(b, b' '..=b'~') & (*b != b'"') & (*b != b'\\');
     let blocks = bytes
-        .chunks_exact(STEP)
-        .take_while(|block| block.iter().fold(true, |all, b| all & plain(b)))
-        .count();
-    let special = |word| {
-        let (low, high) = (words::below(word, b' '), words::beyond_print(word));
-        low | words::equal(word, b'"') | words::equal(word, b'\\') | high
-    };
-    blocks * STEP + words::until(&bytes[blocks * STEP..], special)
+        .chunks_exact(BLOCK)
+        .take_while(|block| is_plain_block(block));
+    let start = blocks.count() * BLOCK;
+    start + words::until(&bytes[start..], special)
 }
 
 /// Appends a character that is not plain, as its escape.
@@ -264,6 +296,21 @@ mod tests {
             ] {
                 let laid_out = made(|out| shortest(zmij::Buffer::new().format(number), out));
                 assert_eq!(made(|out| float(number, out)), laid_out);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_plain_is_seen_in_texts_of_any_length() {
+        for len in 0..70 {
+            let mut text = vec![b'~'; len];
+            assert!(is_plain(&text) && plain_len(&text) == len);
+            for place in 0..len {
+                for byte in [0, 31, b'"', b'\\', 127, 128, 255] {
+                    text[place] = byte;
+                    assert!(!is_plain(&text) && plain_len(&text) == place);
+                }
+                text[place] = b' ';
             }
         }
     }

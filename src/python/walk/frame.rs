@@ -11,12 +11,12 @@ use crate::python::raw::FREE_THREADED;
 use crate::python::raw::leaves::{self, Items, Stop};
 
 pub(super) struct Frame {
-    /// The container itself, to tell a circle from depth.
-    container: Py<PyAny>,
     rest: Rest,
+    /// The container, where what is read is a copy of it: others may change it there, or say what its items are.
+    shown: Option<Py<PyAny>>,
 }
 
-/// What is read, and how far. Where other threads may change it meanwhile, it is a copy.
+/// What is read, and how far.
 enum Rest {
     List {
         list: Py<PyList>,
@@ -51,38 +51,34 @@ pub(super) enum Next<'py> {
 }
 
 impl Frame {
-    fn new(container: &Bound<'_, PyAny>, rest: Rest) -> Self {
-        Self {
-            container: container.clone().unbind(),
-            rest,
-        }
-    }
-
-    pub(super) fn list(list: &Bound<'_, PyList>) -> Self {
-        let read = match FREE_THREADED {
-            true => list.get_slice(0, list.len()),
-            false => list.clone(),
+    pub(super) fn list(list: Bound<'_, PyList>) -> Self {
+        let (read, shown) = match FREE_THREADED {
+            true => (
+                list.get_slice(0, list.len()),
+                Some(list.into_any().unbind()),
+            ),
+            false => (list, None),
         };
         let rest = Rest::List {
             length: read.len(),
             list: read.unbind(),
             next: 0,
         };
-        Self::new(list, rest)
+        Self { rest, shown }
     }
 
-    pub(super) fn tuple(tuple: &Bound<'_, PyTuple>) -> Self {
-        let rest = Rest::Tuple {
-            tuple: tuple.clone().unbind(),
-            next: 0,
-        };
-        Self::new(tuple, rest)
+    pub(super) fn tuple(tuple: Bound<'_, PyTuple>) -> Self {
+        let tuple = tuple.unbind();
+        Self {
+            rest: Rest::Tuple { tuple, next: 0 },
+            shown: None,
+        }
     }
 
-    pub(super) fn dict(dict: &Bound<'_, PyDict>) -> PyResult<Self> {
-        let read = match FREE_THREADED {
-            true => dict.copy()?,
-            false => dict.clone(),
+    pub(super) fn dict(dict: Bound<'_, PyDict>) -> PyResult<Self> {
+        let (read, shown) = match FREE_THREADED {
+            true => (dict.copy()?, Some(dict.into_any().unbind())),
+            false => (dict, None),
         };
         let rest = Rest::Dict {
             length: read.len(),
@@ -90,10 +86,10 @@ impl Frame {
             position: 0,
             is_first: true,
         };
-        Ok(Self::new(dict, rest))
+        Ok(Self { rest, shown })
     }
 
-    pub(super) fn items(dict: &Bound<'_, PyDict>) -> PyResult<Self> {
+    pub(super) fn items(dict: Bound<'_, PyDict>) -> PyResult<Self> {
         let items = match dict.is_empty() {
             true => None,
             false => {
@@ -105,12 +101,20 @@ impl Frame {
             items,
             is_first: true,
         };
-        Ok(Self::new(dict, rest))
+        let shown = Some(dict.into_any().unbind());
+        Ok(Self { rest, shown })
     }
 
     /// Whether it is of this container.
     pub(super) fn is_of(&self, container: &Bound<'_, PyAny>) -> bool {
-        self.container.is(container)
+        let own = match (&self.shown, &self.rest) {
+            (Some(shown), _) => shown.as_ptr(),
+            (None, Rest::List { list, .. }) => list.as_ptr(),
+            (None, Rest::Tuple { tuple, .. }) => tuple.as_ptr(),
+            (None, Rest::Dict { dict, .. }) => dict.as_ptr(),
+            (None, Rest::Items { .. }) => return false,
+        };
+        own == container.as_ptr()
     }
 
     /// Whether the container has another length than in the beginning.

@@ -132,7 +132,7 @@ impl<S: Sink> Walk<S> {
             inner: Marks::none(),
             is_container: false,
         };
-        walk.value(value)?;
+        walk.value(value.clone())?;
         walk.is_container = !walk.frames.is_empty();
         Ok(walk)
     }
@@ -156,11 +156,11 @@ impl<S: Sink> Walk<S> {
             };
             match frame.write(py, &mut self.sink, marks)? {
                 Next::Pause => {}
-                Next::Value(value) => self.value(&value)?,
+                Next::Value(value) => self.value(value)?,
                 Next::Entry(key, value) => {
                     self.key(&key)?;
                     self.sink.write(": ");
-                    self.value(&value)?;
+                    self.value(value)?;
                 }
                 Next::End => {
                     self.sink.write(frame.closing());
@@ -179,31 +179,42 @@ impl<S: Sink> Walk<S> {
     }
 
     /// Writes a value, or what begins a list or dict.
-    fn value(&mut self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        if let Ok(dict) = value.cast_exact::<PyDict>() {
-            self.enter(value, Frame::dict(dict)?)
-        } else if let Ok(list) = value.cast_exact::<PyList>() {
-            self.enter(value, Frame::list(list))
-        } else if let Ok(text) = value.cast_exact::<PyString>() {
-            self.text(text)
+    fn value(&mut self, value: Bound<'_, PyAny>) -> PyResult<()> {
+        let value = match value.cast_into_exact::<PyDict>() {
+            Ok(dict) => {
+                self.may_enter(&dict)?;
+                self.enter(Frame::dict(dict)?);
+                return Ok(());
+            }
+            Err(other) => other.into_inner(),
+        };
+        let value = match value.cast_into_exact::<PyList>() {
+            Ok(list) => {
+                self.may_enter(&list)?;
+                self.enter(Frame::list(list));
+                return Ok(());
+            }
+            Err(other) => other.into_inner(),
+        };
+        if let Ok(text) = value.cast_exact::<PyString>() {
+            self.text(text)?;
         } else if value.is_exact_instance_of::<PyInt>() {
-            text::int(value, &mut self.sink)
+            text::int(&value, &mut self.sink)?;
         } else if let Ok(number) = value.cast_exact::<PyFloat>() {
             self.sink.float(number.value());
-            Ok(())
         } else if value.is_none() {
             self.sink.write("null");
-            Ok(())
         } else if value.is_exact_instance_of::<PyBool>() {
-            self.sink
-                .write(if value.is_truthy()? { "true" } else { "false" });
-            Ok(())
+            let is_true = value.is_truthy()?;
+            self.sink.write(if is_true { "true" } else { "false" });
         } else if let Ok(tuple) = value.cast_exact::<PyTuple>() {
             self.notes.push(self.sink.len(), Note::Tuple);
-            self.enter(value, Frame::tuple(tuple))
+            self.may_enter(tuple)?;
+            self.enter(Frame::tuple(tuple.clone()));
         } else {
-            self.other(value)
+            self.other(&value)?;
         }
+        Ok(())
     }
 
     /// Instances of subclasses are written as their base; what is no JSON as its `str()`.
@@ -213,27 +224,30 @@ impl<S: Sink> Walk<S> {
         let (json, opaque) = (Note::Instance(number), Note::Opaque(number));
         if let Ok(value) = value.cast::<PyString>() {
             self.notes.push(at, json);
-            text::string(value, &mut self.sink)
+            text::string(value, &mut self.sink)?;
         } else if value.is_instance_of::<PyInt>() {
             self.notes.push(at, json);
-            text::int(value, &mut self.sink)
+            text::int(value, &mut self.sink)?;
         } else if let Ok(value) = value.cast::<PyFloat>() {
             self.notes.push(at, json);
             self.sink.float(value.value());
-            Ok(())
         } else if let Ok(dict) = value.cast::<PyDict>() {
             self.notes.push(at, json);
-            self.enter(value, Frame::items(dict)?)
+            self.may_enter(dict)?;
+            self.enter(Frame::items(dict.clone())?);
         } else if let Ok(list) = value.cast::<PyList>() {
             self.notes.push(at, json);
-            self.enter(value, Frame::list(list))
+            self.may_enter(list)?;
+            self.enter(Frame::list(list.clone()));
         } else if let Ok(tuple) = value.cast::<PyTuple>() {
             self.notes.push(at, json);
-            self.enter(value, Frame::tuple(tuple))
+            self.may_enter(tuple)?;
+            self.enter(Frame::tuple(tuple.clone()));
         } else {
             self.notes.push(at, opaque);
-            text::string(&value.str()?, &mut self.sink)
+            text::string(&value.str()?, &mut self.sink)?;
         }
+        Ok(())
     }
 
     /// Gives an object the number that a note refers to it by.
@@ -260,8 +274,8 @@ impl<S: Sink> Walk<S> {
         text::string(text, &mut self.sink)
     }
 
-    /// Begins a container, unless it is one of those around it.
-    fn enter(&mut self, container: &Bound<'_, PyAny>, frame: Frame) -> PyResult<()> {
+    /// Whether a container is none of those around it, and not too deep in them.
+    fn may_enter(&self, container: &Bound<'_, PyAny>) -> PyResult<()> {
         if self.frames.iter().any(|frame| frame.is_of(container)) {
             return Err(PyValueError::new_err("Circular reference detected"));
         }
@@ -270,9 +284,12 @@ impl<S: Sink> Walk<S> {
                 "value nests deeper than {MAX_DEPTH} levels"
             )));
         }
+        Ok(())
+    }
+
+    fn enter(&mut self, frame: Frame) {
         self.sink.write(frame.opening());
         self.frames.push(frame);
-        Ok(())
     }
 
     fn key(&mut self, key: &Bound<'_, PyAny>) -> PyResult<()> {
