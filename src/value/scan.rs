@@ -28,6 +28,13 @@ pub(crate) fn plain_end(text: &[u8], at: usize) -> usize {
     at + words::until(text.get(at..).unwrap_or_default(), special)
 }
 
+/// Number of decimal digits that this text begins with.
+#[cfg(feature = "python")]
+#[inline]
+pub(crate) fn digits(text: &[u8]) -> usize {
+    words::until(text, words::not_digit)
+}
+
 /// The character of the escape that this text begins with, a lone surrogate among them, and its length.
 /// `None` if it is none.
 #[cfg(feature = "python")]

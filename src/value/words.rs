@@ -24,6 +24,14 @@ pub(super) fn beyond_print(word: u64) -> u64 {
     (word.wrapping_add(ONES) | word) & HIGH
 }
 
+/// Bytes that are no decimal digits.
+#[cfg(feature = "python")]
+#[inline]
+pub(super) fn not_digit(word: u64) -> u64 {
+    let beyond = word.wrapping_add(ONES * u64::from(0x7F - b'9')) | word;
+    below(word, b'0') | beyond & HIGH
+}
+
 /// Number of bytes that come before the first one that passes the test.
 #[inline]
 pub(super) fn until(bytes: &[u8], test: impl Fn(u64) -> u64) -> usize {
@@ -57,6 +65,15 @@ pub(super) fn until(bytes: &[u8], test: impl Fn(u64) -> u64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(feature = "python")]
+    #[test]
+    fn digits_are_told_from_everything_else() {
+        for byte in 0..=u8::MAX {
+            let digits = until(&[b'0', b'9', byte, b'5', b'5', b'5', b'5', b'5'], not_digit);
+            assert_eq!(digits, if byte.is_ascii_digit() { 8 } else { 2 }, "{byte}");
+        }
+    }
 
     #[test]
     fn the_first_byte_that_passes_is_found_wherever_it_is() {

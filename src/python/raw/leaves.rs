@@ -4,13 +4,14 @@
 //! Nothing plain runs anybody's code when it is looked at, so what is borrowed stays. All else is given back,
 //! owned, to be written by a walker that lets others run.
 
+use std::ops::Range;
 use std::ptr;
 use std::slice;
 use std::str;
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyTuple};
+use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
 use crate::python::walk::{Marks, Sink};
 
@@ -25,7 +26,7 @@ pub(in crate::python) enum Stop<'py> {
     Pause,
     /// At a value that is no leaf; what stands before it is written.
     Value(Bound<'py, PyAny>),
-    /// At a key that is no plain text, and its value; neither is written.
+    /// At a key that needs more than a look, and its value; neither is written.
     Entry(Bound<'py, PyAny>, Bound<'py, PyAny>),
 }
 
@@ -36,6 +37,23 @@ pub(in crate::python) enum Items<'a, 'py> {
     List(&'a Bound<'py, PyList>),
     /// Of a tuple.
     Tuple(&'a Bound<'py, PyTuple>),
+}
+
+/// Where the text of keys stands that were written before: rows repeat theirs, mostly as the same objects.
+pub(in crate::python) struct Keys(Box<[Option<(Py<PyString>, Range<usize>)>; Keys::MOST]>);
+
+impl Keys {
+    const MOST: usize = 64;
+
+    pub(in crate::python) fn new() -> Self {
+        Self(Box::new([const { None }; Self::MOST]))
+    }
+
+    /// The place for a key. Objects are aligned to 16 bytes at least.
+    fn place(&mut self, key: *mut ffi::PyObject) -> &mut Option<(Py<PyString>, Range<usize>)> {
+        let address = key as usize;
+        &mut self.0[(address >> 4 ^ address >> 10) % Self::MOST]
+    }
 }
 
 /// Writes the items of a list or tuple from `next` on, as far as they are leaves.
@@ -87,8 +105,10 @@ pub(in crate::python) fn entries<'py>(
     is_first: &mut bool,
     sink: &mut impl Sink,
     marks: &mut Marks,
+    keys: &mut Keys,
 ) -> Stop<'py> {
     let py = dict.py();
+    let repeats = dict.len() <= Keys::MOST;
     for _ in 0..MOST {
         let (mut key, mut value) = (ptr::null_mut(), ptr::null_mut());
         // SAFETY: `dict` is a live dict and the interpreter is attached, so PyDict_Next may be called; it
@@ -103,11 +123,24 @@ pub(in crate::python) fn entries<'py>(
         marks.item(sink.len());
         // SAFETY: both are borrowed from the dict, and nothing runs before they are written or owned.
         unsafe {
-            if ffi::Py_TYPE(key) != &raw mut ffi::PyUnicode_Type || !leaf(py, key, sink) {
-                let key = Bound::from_borrowed_ptr(py, key);
-                return Stop::Entry(key, Bound::from_borrowed_ptr(py, value));
+            let place = keys.place(key);
+            match place {
+                Some((known, text)) if known.as_ptr() == key => sink.repeat(text.clone()),
+                _ => {
+                    let start = sink.len();
+                    let key = Bound::from_borrowed_ptr(py, key);
+                    let is_text = key.is_exact_instance_of::<PyString>();
+                    if !is_text || !leaf(py, key.as_ptr(), sink) {
+                        return Stop::Entry(key, Bound::from_borrowed_ptr(py, value));
+                    }
+                    sink.write(": ");
+                    if repeats {
+                        // a str that nobody needs any more goes without running anybody's code
+                        let key = key.cast_into_unchecked().unbind();
+                        *place = Some((key, start..sink.len()));
+                    }
+                }
             }
-            sink.write(": ");
             if !leaf(py, value, sink) {
                 return Stop::Value(Bound::from_borrowed_ptr(py, value));
             }

@@ -8,7 +8,7 @@ use pyo3::{ffi, intern};
 
 use super::{Marks, Sink};
 use crate::python::raw::FREE_THREADED;
-use crate::python::raw::leaves::{self, Items, Stop};
+use crate::python::raw::leaves::{self, Items, Keys, Stop};
 
 pub(super) struct Frame {
     rest: Rest,
@@ -144,6 +144,7 @@ impl Frame {
         py: Python<'py>,
         sink: &mut impl Sink,
         marks: &mut Marks,
+        keys: &mut Keys,
     ) -> PyResult<Next<'py>> {
         let stop = match &mut self.rest {
             // the length is asked each time: `str()` of an item may change the list
@@ -165,7 +166,7 @@ impl Frame {
                         "dictionary changed size while it was read",
                     ));
                 }
-                leaves::entries(dict, position, is_first, sink, marks)
+                leaves::entries(dict, position, is_first, sink, marks, keys)
             }
             Rest::Items { items, is_first } => {
                 let Some(item) = items

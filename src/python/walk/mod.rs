@@ -18,6 +18,7 @@ pub(super) use self::marks::Marks;
 pub(super) use self::opaque::opaque;
 use self::sink::Count;
 pub(super) use self::sink::Sink;
+use super::raw::leaves::Keys;
 use crate::value::{KeyType, Marked, Note, Notes};
 
 /// Deepest nesting of a value.
@@ -118,6 +119,7 @@ struct Walk<S> {
     frames: Vec<Frame>,
     outermost: Marks,
     inner: Marks,
+    keys: Keys,
     is_container: bool,
 }
 
@@ -130,6 +132,7 @@ impl<S: Sink> Walk<S> {
             frames: Vec::new(),
             outermost: Marks::outermost(),
             inner: Marks::none(),
+            keys: Keys::new(),
             is_container: false,
         };
         walk.value(value.clone())?;
@@ -154,7 +157,7 @@ impl<S: Sink> Walk<S> {
                 true => &mut self.outermost,
                 false => &mut self.inner,
             };
-            match frame.write(py, &mut self.sink, marks)? {
+            match frame.write(py, &mut self.sink, marks, &mut self.keys)? {
                 Next::Pause => {}
                 Next::Value(value) => self.value(value)?,
                 Next::Entry(key, value) => {

@@ -1,5 +1,7 @@
 //! [`Sink`]: what a walk writes its text to, or counts it with.
 
+use std::ops::Range;
+
 use crate::value::write;
 
 /// Takes the pieces of a JSON text one after the other.
@@ -9,6 +11,9 @@ pub(in crate::python) trait Sink {
 
     /// ASCII that is JSON as it is.
     fn write(&mut self, text: &str);
+
+    /// A part of the text once more.
+    fn repeat(&mut self, part: Range<usize>);
 
     /// A string literal of this text.
     fn string(&mut self, text: &str);
@@ -34,6 +39,11 @@ impl Sink for String {
     #[inline]
     fn write(&mut self, text: &str) {
         self.push_str(text);
+    }
+
+    #[inline]
+    fn repeat(&mut self, part: Range<usize>) {
+        self.extend_from_within(part);
     }
 
     #[inline]
@@ -75,6 +85,11 @@ impl Sink for Count {
     #[inline]
     fn write(&mut self, text: &str) {
         self.len += text.len();
+    }
+
+    #[inline]
+    fn repeat(&mut self, part: Range<usize>) {
+        self.len += part.len();
     }
 
     #[inline]
