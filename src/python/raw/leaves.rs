@@ -40,7 +40,14 @@ pub(in crate::python) enum Items<'a, 'py> {
 }
 
 /// Where the text of keys stands that were written before: rows repeat theirs, mostly as the same objects.
-pub(in crate::python) struct Keys(Box<[Option<(Py<PyString>, Range<usize>)>; Keys::MOST]>);
+pub(in crate::python) struct Keys(Box<[Option<Written>; Keys::MOST]>);
+
+struct Written {
+    /// Held, so that no other key can have its address.
+    key: Py<PyString>,
+    /// Its literal and the colon.
+    text: Range<usize>,
+}
 
 impl Keys {
     const MOST: usize = 64;
@@ -50,7 +57,7 @@ impl Keys {
     }
 
     /// The place for a key. Objects are aligned to 16 bytes at least.
-    fn place(&mut self, key: *mut ffi::PyObject) -> &mut Option<(Py<PyString>, Range<usize>)> {
+    fn place(&mut self, key: *mut ffi::PyObject) -> &mut Option<Written> {
         let address = key as usize;
         &mut self.0[(address >> 4 ^ address >> 10) % Self::MOST]
     }
@@ -125,7 +132,7 @@ pub(in crate::python) fn entries<'py>(
         unsafe {
             let place = keys.place(key);
             match place {
-                Some((known, text)) if known.as_ptr() == key => sink.repeat(text.clone()),
+                Some(known) if known.key.as_ptr() == key => sink.repeat(known.text.clone()),
                 _ => {
                     let start = sink.len();
                     let key = Bound::from_borrowed_ptr(py, key);
@@ -137,7 +144,8 @@ pub(in crate::python) fn entries<'py>(
                     if repeats {
                         // a str that nobody needs any more goes without running anybody's code
                         let key = key.cast_into_unchecked().unbind();
-                        *place = Some((key, start..sink.len()));
+                        let text = start..sink.len();
+                        *place = Some(Written { key, text });
                     }
                 }
             }
