@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use memchr::{memchr, memchr2};
 
+#[cfg(feature = "python")]
 use super::words;
 
 /// Index just behind the value that starts at `start`. Iterative: depth costs no stack.
