@@ -68,6 +68,20 @@ pub(crate) async fn unblock<T: Send + 'static>(
     })
 }
 
+/// Lets others have a turn: whoever polls is asked to come again at once.
+#[cfg(feature = "python")]
+pub(crate) async fn others_turn() {
+    let mut had = false;
+    std::future::poll_fn(|context| {
+        if std::mem::replace(&mut had, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
 /// The output of a future that is ready at once, as those of a store in memory are.
 ///
 /// # Errors

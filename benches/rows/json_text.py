@@ -52,7 +52,7 @@ def _decode(kind: str) -> Contestants:
 
 def _rows_for(kind: str) -> None:
     def encode(side: Side) -> Contestants:
-        """Writes the text that `json.dumps` gives: its spaces, its escapes, its floats; orjson writes less."""
+        """Writes the text that `json.dumps` gives, as a str: its spaces, its escapes, its floats; orjson writes less, as bytes."""
         return _encode(kind)
 
     def size(side: Side) -> Contestants:

@@ -22,7 +22,7 @@ use crate::value::Excerpt;
 /// Characters of `json.dumps(value, default=str)`.
 #[pyfunction]
 pub(super) fn count_characters(value: &Bound<'_, PyAny>) -> PyResult<usize> {
-    Ok(walk::walk(value)?.text.len())
+    walk::size(value)
 }
 
 /// The text that `json.dumps(value, default=str)` gives.

@@ -10,6 +10,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyString, PyType};
 
 use super::copy::Objects;
+use super::decode;
 use super::error::{self, is_exit, to_py};
 use super::snapshot;
 use super::snapshot::{Keep, Snapshot};
@@ -160,7 +161,7 @@ pub(super) fn to_stored(
     } else {
         Snapshot::take(value, Keep::Share)
     }?;
-    let snapshot = snapshot.or_default(default.as_ref(), value.py());
+    let snapshot = snapshot.or_default(default);
     let document = snapshot.portable().map_err(to_py)?;
     Ok((document.text().to_owned(), document.types()))
 }
@@ -175,7 +176,10 @@ pub(super) fn from_stored<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let document = match types {
         Some(types) => Document::with_types(text.to_owned(), types),
-        None => Document::parse(text),
+        None => match decode::text(py, text)? {
+            Some(value) => return Ok(value),
+            None => Document::parse(text), // which says what is wrong
+        },
     };
     snapshot::fresh(py, &Value::Document(Arc::new(document.map_err(to_py)?)))
 }

@@ -7,9 +7,10 @@ use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
 
 use super::copy::{self, Objects};
-use super::walk::{self, Walked};
+use super::walk::{self, Slices, Walked};
 use super::{decode, error, portable};
 use crate::error::Result;
+use crate::runtime::others_turn;
 use crate::value::{Document, ForeignValue, Value};
 
 /// From so much JSON text on a value is kept as text: Python objects take five times as much.
@@ -44,12 +45,74 @@ pub(super) enum Keep {
     Share,
 }
 
+/// A snapshot that is being taken.
+pub(super) enum Taking {
+    Taken(Snapshot),
+    /// The value is long: the event loop has other turns meanwhile.
+    Going {
+        slices: Slices,
+        keep: Keep,
+        any: bool,
+    },
+}
+
+impl Taking {
+    /// Takes a snapshot, of `any` value or of one that has JSON text; all at once, or the first slice of it.
+    ///
+    /// Raises what [`Snapshot::take`] raises.
+    pub(super) fn begin(
+        value: &Bound<'_, PyAny>,
+        keep: Keep,
+        any: bool,
+        at_once: bool,
+    ) -> PyResult<Self> {
+        let begun = match at_once {
+            true => Snapshot::take(value, keep).map(Self::Taken),
+            false => Slices::begin(value).and_then(|slices| match slices.is_done() {
+                true => Snapshot::of(value, keep, slices.walked()).map(Self::Taken),
+                false => Ok(Self::Going { slices, keep, any }),
+            }),
+        };
+        match begun {
+            Err(why) if any => Snapshot::opaque(value, why).map(Self::Taken),
+            begun => begun,
+        }
+    }
+
+    /// Takes the rest, slice by slice.
+    ///
+    /// Raises what [`Taking::begin`] raises.
+    pub(super) async fn finish(self) -> PyResult<Snapshot> {
+        let (mut slices, keep, any) = match self {
+            Self::Taken(snapshot) => return Ok(snapshot),
+            Self::Going { slices, keep, any } => (slices, keep, any),
+        };
+        let value = Python::attach(|py| slices.value(py).clone().unbind());
+        let mut gone_on = Ok(());
+        while gone_on.is_ok() && !slices.is_done() {
+            others_turn().await;
+            gone_on = Python::attach(|py| slices.advance(py));
+        }
+        Python::attach(|py| {
+            let value = value.bind(py);
+            let taken = gone_on.and_then(|()| Snapshot::of(value, keep, slices.walked()));
+            taken.or_else(|why| match any {
+                true => Snapshot::opaque(value, why),
+                false => Err(why),
+            })
+        })
+    }
+}
+
 impl Snapshot {
     /// A snapshot of a value that has JSON text.
     ///
     /// Raises what `json.dumps(value, default=str)` raises.
     pub(super) fn take(value: &Bound<'_, PyAny>, keep: Keep) -> PyResult<Self> {
-        let walked = walk::walk(value)?;
+        Self::of(value, keep, walk::walk(value)?)
+    }
+
+    fn of(value: &Bound<'_, PyAny>, keep: Keep, walked: Walked) -> PyResult<Self> {
         let (total_items, total_size) = (copy::length(value), Some(walked.text.len()));
         let form = match keep {
             Keep::Share => Form::Shared(value.clone().unbind()),
@@ -71,16 +134,18 @@ impl Snapshot {
 
     /// A snapshot of any value at all: what has no JSON text is kept as it is and shown as its `str()`.
     pub(super) fn take_any(value: &Bound<'_, PyAny>, keep: Keep) -> PyResult<Self> {
-        Self::take(value, keep).or_else(|why| {
-            let walked = walk::opaque(value, why)?;
-            let document = to_document(walked, Objects::share).map_err(error::to_py)?;
-            let form = Form::Opaque(value.clone().unbind(), Arc::new(document));
-            Ok(Self {
-                form,
-                total_items: copy::length(value),
-                total_size: None,
-                default: None,
-            })
+        Self::take(value, keep).or_else(|why| Self::opaque(value, why))
+    }
+
+    fn opaque(value: &Bound<'_, PyAny>, why: PyErr) -> PyResult<Self> {
+        let walked = walk::opaque(value, why)?;
+        let document = to_document(walked, Objects::share).map_err(error::to_py)?;
+        let form = Form::Opaque(value.clone().unbind(), Arc::new(document));
+        Ok(Self {
+            form,
+            total_items: copy::length(value),
+            total_size: None,
+            default: None,
         })
     }
 
@@ -96,8 +161,8 @@ impl Snapshot {
 
     /// The snapshot, with what stands in for objects that a store cannot keep: a callable like the
     /// `default` of `json.dumps`.
-    pub(super) fn or_default(mut self, default: Option<&Py<PyAny>>, py: Python<'_>) -> Self {
-        self.default = default.map(|default| default.clone_ref(py));
+    pub(super) fn or_default(mut self, default: Option<Py<PyAny>>) -> Self {
+        self.default = default;
         self
     }
 
@@ -176,12 +241,12 @@ pub(super) fn to_document(
         text,
         mut notes,
         objects: found,
-        ..
+        marked,
     } = walked;
     if !found.is_empty() {
         notes.objects = Some(Arc::new(objects(found)));
     }
-    Document::from_written(text, notes)
+    Document::from_marked(text, notes, marked)
 }
 
 /// A stored value as an object for a caller.

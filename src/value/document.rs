@@ -46,8 +46,19 @@ fn kind_of(first: u8, offset: usize, notes: &Notes) -> Kind {
     }
 }
 
-/// One index mark per so many bytes of text: an index costs about 3 % of its text.
-const BYTES_PER_MARK: usize = 256;
+/// The items of the outermost list or dict, as its writer saw them.
+#[derive(Debug, Default)]
+pub(crate) struct Marked {
+    /// Number of items.
+    pub(crate) len: usize,
+    /// Number and offset of some, ascending.
+    pub(crate) marks: Vec<(u32, u32)>,
+}
+
+impl Marked {
+    /// One mark per so many bytes of text: an index costs about 3 % of its text.
+    pub(crate) const STRIDE: usize = 256;
+}
 
 /// A list or dict inside a document: where it is, how many items it has, and marks to find them.
 #[derive(Debug, Clone)]
@@ -73,18 +84,17 @@ impl Container {
     /// The container at this range of a document's text, by one scan of it.
     fn scan(document: &Document, span: Range<usize>) -> Self {
         let keyed = document.slice(span.start..span.start + 1) == "{";
-        let mut marks = Vec::new();
-        let mut marked = span.start;
-        let mut len = 0;
+        let mut found = Marked::default();
+        let mut last = span.start;
         for item in Items::of(document, span.clone(), keyed) {
             let start = item.span().start;
-            if start - marked >= BYTES_PER_MARK {
-                marks.push((len as u32, start as u32));
-                marked = start;
+            if start - last >= Marked::STRIDE {
+                found.marks.push((found.len as u32, start as u32));
+                last = start;
             }
-            len += 1;
+            found.len += 1;
         }
-        Self::new(span, keyed, len, marks)
+        Self::new(span, keyed, found.len, found.marks)
     }
 
     /// Number and offset of some of its items, ascending.
@@ -178,6 +188,14 @@ impl Document {
     /// # Errors
     /// [`ErrorKind::Unsupported`] beyond 4 GiB.
     pub(crate) fn from_written(text: String, notes: Notes) -> Result<Self> {
+        Self::from_marked(text, notes, None)
+    }
+
+    /// The same; `marked` spares the scan for the items of a list or dict.
+    ///
+    /// # Errors
+    /// As [`Document::from_written`].
+    pub(crate) fn from_marked(text: String, notes: Notes, marked: Option<Marked>) -> Result<Self> {
         if u32::try_from(text.len()).is_err() {
             return Err(Error::new(
                 ErrorKind::Unsupported,
@@ -196,9 +214,13 @@ impl Document {
         document.kind = document.kind_at(0);
         document.len = match document.kind {
             Kind::List | Kind::Dict => {
-                let root = Arc::new(Container::scan(&document, document.span()));
+                let (span, keyed) = (document.span(), document.kind == Kind::Dict);
+                let root = match marked {
+                    Some(found) => Container::new(span, keyed, found.len, found.marks),
+                    None => Container::scan(&document, span),
+                };
                 let len = root.len;
-                document.root = Some(root);
+                document.root = Some(Arc::new(root));
                 Some(len)
             }
             Kind::String => Some(literal::chars(document.text())),

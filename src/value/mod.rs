@@ -20,8 +20,11 @@ mod ser;
 mod sparse;
 mod stored;
 mod types;
+mod words;
 pub(crate) mod write;
 
+#[allow(unused_imports, reason = "used by the Python walker")]
+pub(crate) use document::Marked;
 pub(crate) use document::Outline;
 pub use document::{Container, Document, Kind};
 pub use excerpt::{Excerpt, Node};

@@ -74,12 +74,6 @@ impl Notes {
         }
     }
 
-    /// Whether the text tells everything.
-    #[cfg(feature = "python")]
-    pub(crate) fn is_empty(&self) -> bool {
-        self.notes.is_empty()
-    }
-
     /// The note on what starts at this offset.
     pub(crate) fn at(&self, offset: usize) -> Option<Note> {
         let found = self

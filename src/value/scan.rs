@@ -7,6 +7,9 @@ use std::ops::Range;
 
 use memchr::{memchr, memchr2};
 
+#[cfg(feature = "python")]
+use super::words;
+
 /// Index just behind the value that starts at `start`. Iterative: depth costs no stack.
 pub(crate) fn value_end(text: &[u8], start: usize) -> usize {
     match text.get(start) {
@@ -14,6 +17,50 @@ pub(crate) fn value_end(text: &[u8], start: usize) -> usize {
         Some(b'[' | b'{') => container_end(text, start),
         _ => scalar_end(text, start),
     }
+}
+
+/// Index of the first byte from `at` on that is a quote, a backslash or a control character: where a string
+/// literal ends, or is more than it shows.
+#[cfg(feature = "python")]
+#[inline]
+pub(crate) fn plain_end(text: &[u8], at: usize) -> usize {
+    let special =
+        |word| words::below(word, b' ') | words::equal(word, b'"') | words::equal(word, b'\\');
+    at + words::until(text.get(at..).unwrap_or_default(), special)
+}
+
+/// Number of decimal digits that this text begins with.
+#[cfg(feature = "python")]
+#[inline]
+pub(crate) fn digits(text: &[u8]) -> usize {
+    words::until(text, words::not_digit)
+}
+
+/// The character of the escape that this text begins with, a lone surrogate among them, and its length.
+/// `None` if it is none.
+#[cfg(feature = "python")]
+pub(crate) fn escape(text: &[u8]) -> Option<(u32, usize)> {
+    let letter = match text.get(1)? {
+        b'u' => {
+            let high = unit(text)?;
+            let low = text.get(6..).and_then(unit);
+            return Some(match (high, low) {
+                (0xD800..=0xDBFF, Some(low @ 0xDC00..=0xDFFF)) => {
+                    let (high, low) = (u32::from(high) & 0x3FF, u32::from(low) & 0x3FF);
+                    (0x10000 + (high << 10 | low), 12)
+                }
+                _ => (high.into(), 6),
+            });
+        }
+        b'n' => b'\n',
+        b'r' => b'\r',
+        b't' => b'\t',
+        b'f' => 0x0C,
+        b'b' => 0x08,
+        plain @ (b'"' | b'\\' | b'/') => *plain,
+        _ => return None,
+    };
+    Some((letter.into(), 2))
 }
 
 /// Index just behind the closing quote of the string that starts at `start`.
@@ -183,43 +230,6 @@ impl Iterator for Chars<'_> {
     }
 }
 
-/// UTF-16 units of the inside of a string literal, lone surrogates included.
-#[cfg(feature = "python")]
-pub(crate) fn utf16(inside: &str) -> impl Iterator<Item = u16> + '_ {
-    let mut rest = inside;
-    let mut second = None;
-    std::iter::from_fn(move || {
-        if let Some(unit) = second.take() {
-            return Some(unit);
-        }
-        let c = rest.chars().next()?;
-        rest = &rest[c.len_utf8()..];
-        if c != '\\' {
-            let mut units = [0; 2];
-            let units = c.encode_utf16(&mut units);
-            second = units.get(1).copied();
-            return Some(units[0]);
-        }
-        let escaped = rest.chars().next()?;
-        rest = &rest[escaped.len_utf8()..];
-        Some(match escaped {
-            'n' => 0x0A,
-            'r' => 0x0D,
-            't' => 0x09,
-            'f' => 0x0C,
-            'b' => 0x08,
-            'u' => {
-                let unit = rest
-                    .get(..4)
-                    .and_then(|hex| u16::from_str_radix(hex, 16).ok())?;
-                rest = &rest[4..];
-                unit
-            }
-            other => other as u16,
-        })
-    })
-}
-
 /// Length of the escape that this text begins with; a surrogate pair is one.
 pub(crate) fn escape_len(text: &[u8]) -> usize {
     let len = match (unit(text), text.get(6..).and_then(unit)) {
@@ -232,8 +242,16 @@ pub(crate) fn escape_len(text: &[u8]) -> usize {
 
 /// The UTF-16 unit of a `\uXXXX` that this text begins with.
 pub(crate) fn unit(text: &[u8]) -> Option<u16> {
-    let hex = text.strip_prefix(b"\\u")?.get(..4)?;
-    u16::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok()
+    let hex = text.strip_prefix(b"\\u")?.first_chunk::<4>()?;
+    hex.iter().try_fold(0, |unit, digit| {
+        let value = match digit {
+            b'0'..=b'9' => digit - b'0',
+            b'a'..=b'f' => digit - b'a' + 10,
+            b'A'..=b'F' => digit - b'A' + 10,
+            _ => return None,
+        };
+        Some(unit << 4 | u16::from(value))
+    })
 }
 
 #[cfg(test)]

@@ -1,21 +1,68 @@
 //! The pieces of JSON text in the format of Python's `json.dumps`: ASCII only, floats as `repr`.
 
+use std::ops::Range;
+
+use super::words;
+
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// Appends a quoted string, everything but printable ASCII escaped.
+#[inline]
 pub(crate) fn string(text: &str, out: &mut String) {
+    out.reserve(text.len() + 2);
     out.push('"');
+    if is_plain(text.as_bytes()) {
+        out.push_str(text);
+    } else {
+        specials(text, out);
+    }
+    out.push('"');
+}
+
+/// Appends a text that is not plain.
+fn specials(text: &str, out: &mut String) {
+    pieces(text, |piece| match piece {
+        Piece::Plain(plain) => out.push_str(plain),
+        Piece::Special(c) => escaped(c, out),
+    });
+}
+
+/// The length of that.
+#[cfg(feature = "python")]
+#[inline]
+pub(crate) fn string_len(text: &str) -> usize {
+    if is_plain(text.as_bytes()) {
+        return text.len() + 2;
+    }
+    let mut len = 2;
+    pieces(text, |piece| {
+        len += match piece {
+            Piece::Plain(plain) => plain.len(),
+            Piece::Special(c) if short_escape(c as u32).is_some() => 2,
+            Piece::Special(c) => 6 * c.len_utf16(),
+        }
+    });
+    len
+}
+
+enum Piece<'a> {
+    /// What a literal holds as it is.
+    Plain(&'a str),
+    /// A character that is escaped.
+    Special(char),
+}
+
+fn pieces<'a>(text: &'a str, mut each: impl FnMut(Piece<'a>)) {
     let mut rest = text;
     loop {
         let (plain, special) = rest.split_at(plain_len(rest.as_bytes()));
-        out.push_str(plain);
+        each(Piece::Plain(plain));
         let Some(c) = special.chars().next() else {
             break;
         };
-        escaped(c, out);
+        each(Piece::Special(c));
         rest = &special[c.len_utf8()..];
     }
-    out.push('"');
 }
 
 /// Appends a quoted string given as UTF-16, which may hold lone surrogates.
@@ -32,16 +79,52 @@ pub(crate) fn string_utf16(units: impl Iterator<Item = u16>, out: &mut String) {
     out.push('"');
 }
 
+/// Whether a string literal can hold all of a text as it is.
+#[inline]
+fn is_plain(text: &[u8]) -> bool {
+    // what a length does not divide is looked at twice: overlapping blocks need no loop over bytes
+    if let Some(last) = text.last_chunk::<BLOCK>() {
+        return text.chunks_exact(BLOCK).all(is_plain_block) && is_plain_block(last);
+    }
+    if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
+        return special(u64::from_le_bytes(*first)) | special(u64::from_le_bytes(*last)) == 0;
+    }
+    if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
+        let halves = [u32::from_le_bytes(*first), u32::from_le_bytes(*last)];
+        return special(u64::from(halves[0]) << 32 | u64::from(halves[1])) == 0;
+    }
+    text.iter().all(is_plain_byte)
+}
+
+/// Bytes that a test on all of them handles at once: it compiles to vector instructions.
+const BLOCK: usize = 16;
+
+#[inline]
+fn is_plain_block(block: &[u8]) -> bool {
+    block
+        .iter()
+        .fold(true, |all, byte| all & is_plain_byte(byte))
+}
+
+#[inline]
+fn is_plain_byte(byte: &u8) -> bool {
+    matches!(byte, b' '..=b'~') & (*byte != b'"') & (*byte != b'\\')
+}
+
+/// Which of eight bytes a string literal cannot hold as they are.
+#[inline]
+fn special(word: u64) -> u64 {
+    let (low, high) = (words::below(word, b' '), words::beyond_print(word));
+    low | words::equal(word, b'"') | words::equal(word, b'\\') | high
+}
+
 /// Number of bytes up to the first one that a string literal cannot hold as it is.
 pub(crate) fn plain_len(bytes: &[u8]) -> usize {
-    const STEP: usize = 16; // blocks without an early exit compile to vector instructions
-    let plain = |b: &u8| matches!(b, b' '..=b'~') & (*b != b'"') & (*b != b'\\');
     let blocks = bytes
-        .chunks_exact(STEP)
-        .take_while(|block| block.iter().fold(true, |all, b| all & plain(b)))
-        .count();
-    let rest = &bytes[blocks * STEP..];
-    blocks * STEP + rest.iter().position(|b| !plain(b)).unwrap_or(rest.len())
+        .chunks_exact(BLOCK)
+        .take_while(|block| is_plain_block(block));
+    let start = blocks.count() * BLOCK;
+    start + words::until(&bytes[start..], special)
 }
 
 /// Appends a character that is not plain, as its escape.
@@ -78,14 +161,22 @@ pub(crate) fn unicode_escape(unit: u16, out: &mut String) {
 }
 
 /// Appends a float as Python's `repr` shows it; `NaN`, `Infinity` and `-Infinity` bare.
+#[inline]
 pub(crate) fn float(number: f64, out: &mut String) {
     match number {
         number if number.is_nan() => out.push_str("NaN"),
         f64::INFINITY => out.push_str("Infinity"),
         f64::NEG_INFINITY => out.push_str("-Infinity"),
+        // between these, both write the same
+        _ if PLAIN.contains(&number.abs()) => {
+            out.push_str(zmij::Buffer::new().format_finite(number))
+        }
         _ => shortest(zmij::Buffer::new().format_finite(number), out),
     }
 }
+
+/// Where Python writes a float without an exponent.
+const PLAIN: Range<f64> = 1e-4..1e16;
 
 /// Appends a float of single precision with its own shortest digits: `0.1f32` is `0.1`.
 pub(crate) fn float32(number: f32, out: &mut String) {
@@ -192,10 +283,45 @@ mod tests {
     }
 
     #[test]
+    fn plain_floats_need_no_other_layout() {
+        let mut bits = 1_u64;
+        for _ in 0..100_000 {
+            bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let number = (bits >> 11) as f64 / (1_u64 << (bits % 60)) as f64;
+            for number in [
+                number,
+                -number,
+                number.trunc(),
+                (bits % 1000) as f64 / 100.0,
+            ] {
+                let laid_out = made(|out| shortest(zmij::Buffer::new().format(number), out));
+                assert_eq!(made(|out| float(number, out)), laid_out);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_plain_is_seen_in_texts_of_any_length() {
+        for len in 0..70 {
+            let mut text = vec![b'~'; len];
+            assert!(is_plain(&text) && plain_len(&text) == len);
+            for place in 0..len {
+                for byte in [0, 31, b'"', b'\\', 127, 128, 255] {
+                    text[place] = byte;
+                    assert!(!is_plain(&text) && plain_len(&text) == place);
+                }
+                text[place] = b' ';
+            }
+        }
+    }
+
+    #[test]
     fn strings_are_ascii() {
         assert_eq!(
             made(|out| string("a\"\\\n\u{7f}é😀", out)),
             r#""a\"\\\n\u007f\u00e9\ud83d\ude00""#
         );
+        #[cfg(feature = "python")]
+        assert_eq!(string_len("a\"\\\n\u{7f}é😀"), 33);
     }
 }

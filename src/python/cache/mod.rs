@@ -27,7 +27,7 @@ use super::awaitable::{self, Mode, object};
 use super::clock::PythonClock;
 use super::error::to_py;
 use super::measure;
-use super::snapshot::{self, Keep, Snapshot};
+use super::snapshot::{self, Keep, Taking};
 use crate::audit::Action;
 use crate::backend::{Fence, Want};
 use crate::cache::{
@@ -247,14 +247,16 @@ impl Cache {
         let uses = uses.map(|uses| uses.get().0.clone());
         // a generator of the user's own makes its previews when they are asked for
         let prepare = prepare && self.parts.read().generator.is_none();
-        let snapshot = if any {
-            Snapshot::take_any(value, self.keep)
-        } else {
-            Snapshot::take(value, self.keep)
-        }?;
-        let snapshot = snapshot.or_default(self.parts.read().default.as_ref(), py);
-        let value = Value::Foreign(Arc::new(snapshot));
+        let taking = Taking::begin(value, self.keep, any, wait)?;
+        let default = self
+            .parts
+            .read()
+            .default
+            .as_ref()
+            .map(|default| default.clone_ref(py));
         self.run(py, wait, async move {
+            let snapshot = taking.finish().await?.or_default(default);
+            let value = Value::Foreign(Arc::new(snapshot));
             let options = SetOptions {
                 namespace: namespace.as_deref(),
                 policy,
