@@ -146,7 +146,7 @@ def is_documented(error: BaseException) -> bool:
     """Whether an error is one of those that the documentation names."""
     if isinstance(error, RecursionError):  # as `json.dumps` says it; the interpreter's own has other words
         return "nests deeper than" in str(error)
-    return isinstance(error, (*KINDS, HostileError)) and not isinstance(error, UnicodeError)
+    return isinstance(error, (*KINDS, HostileError))
 
 
 def complaint(what: str, call: Callable[[], Any]) -> str | None:

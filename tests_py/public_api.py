@@ -122,7 +122,7 @@ SANE: dict[str, Callable[[], Any]] = {
     "user_id": lambda: "u",
     "value": lambda: [1, 2],
     "AsyncTaskResponse.started_at": lambda: "2026-01-01T00:00:00Z",
-    "EncryptedBackend.key": lambda: b"k" * 32,
+    "EncryptedBackend.key": mcp_refcache.EncryptedBackend.generate_key,
     "KeyValueBackend.store": lambda: RefCache(name="c").as_key_value(),
     "escape_template_value.value": lambda: "text",
     "log_events.stream": lambda: RefCache(name="c").events,

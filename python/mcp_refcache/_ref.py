@@ -12,6 +12,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from mcp_refcache import _core
+from mcp_refcache._arguments import wrong_type
 from mcp_refcache._made import not_usable
 from mcp_refcache._provenance import current
 from mcp_refcache._use import resolve_for
@@ -95,6 +96,8 @@ else:
         """
 
         def __new__(cls, kind: Any, *, trust: bool = False) -> Any:
+            if isinstance(kind, str):
+                raise wrong_type("kind", "a type", kind)
             return Annotated[kind, TakesRef(trust=trust)]
 
         def __class_getitem__(cls, kind: Any) -> Any:

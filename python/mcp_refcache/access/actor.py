@@ -6,9 +6,10 @@ import enum
 from collections.abc import Iterator
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from mcp_refcache import _core
+from mcp_refcache._arguments import Model
 
 __all__ = ["Actor", "ActorLike", "ActorType", "DefaultActor", "Delegate", "resolve_actor"]
 
@@ -52,7 +53,7 @@ class Actor(Protocol):
         ...
 
 
-class DefaultActor(BaseModel):
+class DefaultActor(Model):
     """The actor of this package: a type, an id and a session. It is frozen and hashable.
 
     Args:
@@ -147,7 +148,7 @@ class DefaultActor(BaseModel):
         yield from _present(id=self.actor_id, session_id=self.actor_session_id)
 
 
-class Delegate(BaseModel):
+class Delegate(Model):
     """A model that acts for a user: it gets to what is the user's, and does there what agents may do.
 
     - A deny-list that names the model or the user denies.

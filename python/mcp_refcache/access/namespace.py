@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Final, Protocol, runtime_checkable
 
 from mcp_refcache import _core
+from mcp_refcache._arguments import text
 
 if TYPE_CHECKING:
     from mcp_refcache.access.actor import Actor
@@ -205,7 +206,7 @@ class DefaultNamespaceResolver:
         Returns:
             Its parts; without a colon the identifier is None.
         """
-        prefix, colon, rest = namespace.partition(":")
+        prefix, colon, rest = text("namespace", namespace).partition(":")
         if namespace == self.PREFIX_PUBLIC:
             return NamespaceInfo(namespace, prefix, is_public=True)
         scopes = {self.PREFIX_SESSION: "session", self.PREFIX_USER: "user", self.PREFIX_AGENT: "agent"}

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
+from mcp_refcache._arguments import seconds, shown, whole
 from mcp_refcache.backends._workers import Workers
 from mcp_refcache.backends.task_base import ProgressCallback
 from mcp_refcache.models import TaskInfo, TaskProgress, TaskStatus
@@ -78,10 +79,8 @@ class MemoryTaskBackend:
         task_ttl_seconds: float = DEFAULT_TASK_TTL_SECONDS,
     ) -> None:
         for name, number in (("max_workers", max_workers), ("max_task_history", max_task_history)):
-            if number < 1:
-                raise ValueError(f"{name} must be 1 or greater, not {number}")
-        if task_ttl_seconds < 0:
-            raise ValueError(f"task_ttl_seconds must be 0 or greater, not {task_ttl_seconds}")
+            whole(name, number, 1)
+        seconds("task_ttl_seconds", task_ttl_seconds, "0 or greater")
         self.max_workers = max_workers
         self.max_task_history = max_task_history
         self.task_ttl_seconds = task_ttl_seconds
@@ -159,7 +158,7 @@ class MemoryTaskBackend:
         """
         record = self._records.get(task_id)
         if record is None:
-            raise KeyError(f"Task not found: {task_id}")
+            raise KeyError(f"Task not found: {shown(task_id)[1:-1]}")
         with self._lock:
             status, exception, result = record.info.status, record.exception, record.result
         if exception is not None and status == TaskStatus.FAILED:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
+from mcp_refcache._arguments import having, text
 from mcp_refcache._caller import aread_caller
 from mcp_refcache._results import as_sent
 from mcp_refcache.access.actor import DefaultActor
@@ -80,6 +81,7 @@ def register_admin_tools(
         The names of the registered tools.
     """
     make_info = create_get_reference_info_tool if include_dangerous else _create_plain_info_tool
+    having("mcp", mcp, "a FastMCP server", "tool")
     names: list[str] = []
     for make in (
         create_list_references_tool,
@@ -89,7 +91,7 @@ def register_admin_tools(
         create_get_cache_stats_tool,
     ):
         tool: Any = make(cache, admin_check)
-        tool.__name__ = tool.__qualname__ = prefix + tool.__name__
+        tool.__name__ = tool.__qualname__ = text("prefix", prefix) + tool.__name__
         mcp.tool(tool)
         names.append(tool.__name__)
     return names
