@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import inspect
 import signal
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import pydantic
 import pytest
 
 from mcp_refcache import RefCacheError
+from mcp_refcache.fastmcp import AdminToolError
 
 SECONDS = 10
 CANARY = "canary-7f3a91"
 LONGEST = 600
 
 #: `KeyError` and `PermissionError` are how a cache says no; `OSError` is a file that is not there.
-KINDS = (TypeError, ValueError, LookupError, PermissionError, RefCacheError, OSError)
+KINDS = (TypeError, ValueError, LookupError, PermissionError, RefCacheError, AdminToolError, OSError)
 
 
 class HostileError(Exception):
@@ -83,12 +81,15 @@ def circle() -> list[Any]:
     return items
 
 
+DEEP_LISTS, DEEP_DICTS = nested(list), nested(dict)  # they take long to make
+HUGE = "x" * 1_000_000
+
 HOSTILE: dict[str, Callable[[], Any]] = {
-    "deep lists": lambda: nested(list),
-    "deep dicts": lambda: nested(dict),
+    "deep lists": lambda: DEEP_LISTS,
+    "deep dicts": lambda: DEEP_DICTS,
     "circle": circle,
-    "huge key": lambda: {"k" * 1_000_000: 1},
-    "huge text": lambda: "x" * 1_000_000,
+    "huge key": lambda: {HUGE: 1},
+    "huge text": lambda: HUGE,
     "huge list": lambda: ["x" * 100_000] * 10,
     "many": lambda: [CANARY] * 10_000,
     "surrogate": lambda: "a\ud800b",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import io
 import pkgutil
 from collections.abc import Callable, Iterator
 from enum import Enum
@@ -23,15 +24,22 @@ from mcp_refcache import (
     RefCache,
     TaskInfo,
 )
+from mcp_refcache.backends import MemoryTaskBackend
 
 Call = Callable[..., Any]
 
 #: What only FastMCP, or pytest, calls. Agents reach the parts of a server through its tools.
 PLUMBING = {"guard", "install", "resources", "results", "schemas", "testing"}
-#: What needs a download, or an account.
+#: What needs a download, an account, or a server.
 SERVICES = {"HuggingFaceAdapter", "langfuse.TracedRefCache"}
 #: What our own code calls with what it has checked.
-INTERNAL = {"events.EventStream", "models.built", "CacheReference.of", "CacheResponse.of", "MemoryTaskBackend.follow"}
+INTERNAL = {
+    "events.EventStream",
+    "models.built",
+    "CacheReference.of",
+    "CacheResponse.of",
+    "MemoryTaskBackend.follow",
+}
 
 
 def function(x: int = 1) -> int:
@@ -45,6 +53,13 @@ def server() -> Any:
 
 def entry() -> CacheEntry:
     return CacheEntry(value=[1], namespace="public", policy=AccessPolicy(), created_at=1.0)
+
+
+def export() -> io.BytesIO:
+    """An export of an empty cache."""
+    RefCache().export(file := io.BytesIO())
+    file.seek(0)
+    return file
 
 
 #: A sane value for each parameter that has no default, by its name.
@@ -99,18 +114,18 @@ SANE: dict[str, Callable[[], Any]] = {
     "preview_size": lambda: 1,
     "preview_strategy": lambda: "sample",
     "raw": lambda: "public",
-    "ref_id": lambda: "c:0123456789abcdef",
+    "ref_id": lambda: "k",
     "required": lambda: Permission.READ,
     "retry_after": lambda: 1.0,
     "sampled_items": lambda: 1,
     "session_id": lambda: "s",
     "size_mode": lambda: "character",
-    "source": lambda: "missing.jsonl",
+    "source": export,
     "started_at": lambda: 1.0,
     "status": lambda: "pending",
     "strategy": lambda: "sample",
     "subscriber": lambda: function,
-    "target": lambda: "export.jsonl",
+    "target": io.BytesIO,
     "task_id": lambda: "t",
     "task_info": lambda: SANE["info"](),
     "template": lambda: "user:{user_id}",
@@ -124,6 +139,9 @@ SANE: dict[str, Callable[[], Any]] = {
     "AsyncTaskResponse.started_at": lambda: "2026-01-01T00:00:00Z",
     "EncryptedBackend.key": mcp_refcache.EncryptedBackend.generate_key,
     "KeyValueBackend.store": lambda: RefCache(name="c").as_key_value(),
+    "Ref.kind": lambda: list[int],
+    "destroy_key.key_id": lambda: "0" * 8,
+    "rotate.key": mcp_refcache.EncryptedBackend.generate_key,
     "escape_template_value.value": lambda: "text",
     "log_events.stream": lambda: RefCache(name="c").events,
     "values": dict,
@@ -140,7 +158,9 @@ def modules() -> Iterator[ModuleType]:
 
 
 def names(module: ModuleType) -> list[str]:
-    defined = [name for name, thing in vars(module).items() if getattr(thing, "__module__", "") == module.__name__]
+    defined = [
+        name for name, thing in vars(module).items() if getattr(thing, "__module__", "") == module.__name__
+    ]
     return getattr(module, "__all__", None) or [name for name in defined if not name.startswith("_")]
 
 
@@ -168,14 +188,26 @@ def is_ours(cls: type, name: str) -> bool:
     return home.__module__.startswith("mcp_refcache") and not name.startswith("on_")
 
 
+def instance(cls: type) -> Any:
+    """An object of this class; a cache or backend has an entry `k`."""
+    made = invoke(cls)
+    if isinstance(made, RefCache):
+        made.set("k", [1, 2])
+    elif hasattr(made, "set"):
+        made.set("k", entry())
+    elif isinstance(made, MemoryTaskBackend):
+        made.submit("t", function, (), {}).ref_id
+    return made
+
+
 def methods() -> dict[str, Callable[[], Call]]:
     """Each public method of each public class, as what makes a new instance and gives its method."""
     found: dict[str, Callable[[], Call]] = {}
     for owner, cls in functions().items():
-        if inspect.isclass(cls):
+        if inspect.isclass(cls) and owner != "RedisBackend":  # its methods need a server
             for name, member in inspect.getmembers(cls, callable):
                 if not name.startswith("_") and is_ours(cls, name) and not inspect.isclass(member):
-                    found[f"{owner}.{name}"] = lambda cls=cls, name=name: getattr(invoke(cls), name)
+                    found[f"{owner}.{name}"] = lambda cls=cls, name=name: getattr(instance(cls), name)
     return found
 
 

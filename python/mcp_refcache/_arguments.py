@@ -1,12 +1,12 @@
 """Arguments as callers give them: an error names the argument, what it was, and what is allowed."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, Final, cast
+from typing import Any, Final, cast
 
-from pydantic import BaseModel, ConfigDict, ValidationError, ValidatorFunctionWrapHandler, model_validator
+from mcp_refcache import _core
 
 _SHOWN: Final = 60
-_LONGEST: Final = 500
+_LONGEST: Final = 360
 _PLAIN: Final = (str, int, float, bool, type(None))
 
 
@@ -22,6 +22,12 @@ def shown(given: object) -> str:
         return type(given).__name__
     is_long = isinstance(given, int) and given.bit_length() > 4 * _SHOWN
     return "a number of many digits" if is_long else repr(given)
+
+
+def shortened(message: str) -> str:
+    """Return a message without its middle if it is long: both ends say what is wrong with a name in it."""
+    half = _LONGEST // 2
+    return message if len(message) <= _LONGEST else f"{message[:half]}...{message[-half:]}"
 
 
 def wrong_type(name: str, allowed: str, given: object) -> TypeError:
@@ -93,24 +99,8 @@ def having(name: str, given: object, what: str, *attributes: str) -> Any:
     return given
 
 
-class Model(BaseModel):
-    """A model whose errors are short and show nothing of what was given, which may be a stored value."""
-
-    model_config: ClassVar[ConfigDict] = ConfigDict(hide_input_in_errors=True)
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _in_few_words(cls, given: Any, handler: ValidatorFunctionWrapHandler) -> Any:
-        try:
-            return handler(given)
-        except RecursionError:
-            raise ValueError("a field nests too deep") from None
-        except ValidationError as error:
-            if len(str(error)) <= _LONGEST:
-                raise
-            problem = error.errors(include_url=False, include_context=False, include_input=False)[0]
-            place = ".".join(map(str, problem["loc"]))[:_SHOWN]
-            message = (
-                f"{error.error_count()} problems, the first at {place}: {problem['msg'][: _LONGEST // 2]}"
-            )
-        raise ValueError(message)
+def a_cache(given: Any) -> Any:
+    """Return a cache, or what stands for one, such as `TracedRefCache`."""
+    if not isinstance(getattr(given, "_core", None), _core.Cache):
+        raise wrong_type("cache", "a RefCache", given)
+    return given

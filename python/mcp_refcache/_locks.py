@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
-from mcp_refcache._arguments import seconds, text
+from mcp_refcache._arguments import seconds
 
 if TYPE_CHECKING:
     from mcp_refcache import _core
@@ -29,7 +29,6 @@ class _Lease:
     """
 
     def __init__(self, core: _core.Cache, name: str, *, ttl: float, timeout: float | None = None) -> None:
-        text("name", name)
         if not seconds("ttl", ttl, allowed := "more than 0 seconds") > 0:
             raise ValueError(f"ttl must be {allowed}, not {ttl}")
         if timeout is not None:

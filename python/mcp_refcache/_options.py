@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal
 
-from mcp_refcache._arguments import one_of, seconds, shown, whole, wrong_type
+from mcp_refcache._arguments import one_of, seconds, shown, text, whole, wrong_type
 from mcp_refcache.models import AsyncResponseFormat, PreviewStrategy
 
 if TYPE_CHECKING:
@@ -54,6 +54,9 @@ class Options:
         one_of("on_missing", self.on_missing, "isolate", "error", "fallback")
         one_of("docs", self.docs, "short", "none", "full", None)
         _check_member("async_response_format", self.async_response_format, AsyncResponseFormat)
+        for name in ("namespace", "namespace_template", "owner_template"):
+            if getattr(self, name) is not None:
+                text(name, getattr(self, name))
         if self.preview_type is not None:
             _check_member("preview_type", self.preview_type, PreviewStrategy)
 

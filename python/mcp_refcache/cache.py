@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from mcp_refcache import _core
-from mcp_refcache._arguments import mapping, names, one_of, whole, wrong_type
+from mcp_refcache._arguments import mapping, names, one_of, text, whole, wrong_type
 from mcp_refcache._as_key_value import KeyValue
 from mcp_refcache._cached import Options, decorate
 from mcp_refcache._caller import aread_caller, in_request, read_caller
@@ -530,11 +530,11 @@ class RefCache:
         Raises:
             TimeoutError: On entering, if somebody else holds it for longer than `timeout`.
         """
-        return Lock(self._core, f"lock:{self.name}:{name}", ttl=ttl, timeout=timeout)
+        return Lock(self._core, f"lock:{self.name}:{text('name', name)}", ttl=ttl, timeout=timeout)
 
     def alock(self, name: str, *, ttl: float = 30.0, timeout: float | None = None) -> AsyncLock:
         """Return the lock of `lock` for `async with`."""
-        return AsyncLock(self._core, f"lock:{self.name}:{name}", ttl=ttl, timeout=timeout)
+        return AsyncLock(self._core, f"lock:{self.name}:{text('name', name)}", ttl=ttl, timeout=timeout)
 
     def as_key_value(self) -> KeyValue:
         """Return this cache as a key-value store (py-key-value's `AsyncKeyValue`).

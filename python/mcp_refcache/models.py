@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, Field, model_validator
 
-from mcp_refcache._arguments import Model, having, whole
+from mcp_refcache._arguments import having, whole
+from mcp_refcache._model import Model
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -15,7 +15,8 @@ from pydantic import (
 )
 
 from mcp_refcache import _core
-from mcp_refcache._arguments import Model, shown
+from mcp_refcache._arguments import shown
+from mcp_refcache._model import Model
 
 __all__ = [
     "POLICY_EXECUTE_ONLY",

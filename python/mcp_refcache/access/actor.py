@@ -6,10 +6,10 @@ import enum
 from collections.abc import Iterator
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
-from pydantic import ConfigDict
+from pydantic import BaseModel, ConfigDict
 
 from mcp_refcache import _core
-from mcp_refcache._arguments import Model
+from mcp_refcache._model import Model
 
 __all__ = ["Actor", "ActorLike", "ActorType", "DefaultActor", "Delegate", "resolve_actor"]
 
@@ -148,7 +148,7 @@ class DefaultActor(Model):
         yield from _present(id=self.actor_id, session_id=self.actor_session_id)
 
 
-class Delegate(Model):
+class Delegate(BaseModel):
     """A model that acts for a user: it gets to what is the user's, and does there what agents may do.
 
     - A deny-list that names the model or the user denies.
@@ -174,7 +174,7 @@ class Delegate(Model):
         ```
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     agent_id: str | None = None
     user_id: str | None = None

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from mcp_refcache import _core
-from mcp_refcache._arguments import shown, whole
+from mcp_refcache._arguments import seconds, shown, whole
 from mcp_refcache.backends._native import NativeBackend, compress_above
 
 __all__ = ["REDIS_AVAILABLE", "RedisBackend"]
@@ -96,6 +96,11 @@ class RedisBackend(NativeBackend):
         for name, limit in (("max_entries", max_entries), ("max_bytes", max_bytes)):
             if limit is not None:
                 whole(name, limit, 1)
+        for name, number in (("port", port), ("db", db)):
+            if number is not None:
+                whole(name, number, 0)
+        if socket_timeout is not None:
+            seconds("socket_timeout", socket_timeout)
         environ = os.environ
         options: dict[str, Any] = {}
         if nodes is None and sentinel is None:

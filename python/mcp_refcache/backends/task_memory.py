@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
-from mcp_refcache._arguments import seconds, shown, whole
+from mcp_refcache._arguments import items, mapping, seconds, shown, text, whole, wrong_type
 from mcp_refcache.backends._workers import Workers
 from mcp_refcache.backends.task_base import ProgressCallback
 from mcp_refcache.models import TaskInfo, TaskProgress, TaskStatus
@@ -100,12 +100,14 @@ class MemoryTaskBackend:
 
         A coroutine function runs in an event loop of its own in the worker.
         """
-        record = self._add(task_id, on_progress)
-        given = dict(kwargs)
+        if not callable(func):  # pyright: ignore[reportUnnecessaryComparison]
+            raise wrong_type("func", "a function", func)
+        given, arguments = dict(mapping("kwargs", kwargs)), tuple(items("args", args))
+        record = self._add(text("task_id", task_id), on_progress)
         if _CALLBACK in given or _takes_callback(func):
             given[_CALLBACK] = partial(self._report, record)
         workers = self._ready_workers()
-        record.future = workers.submit(partial(self._run, record, func, tuple(args), given))
+        record.future = workers.submit(partial(self._run, record, func, arguments, given))
         return record.info
 
     def follow(
@@ -193,6 +195,7 @@ class MemoryTaskBackend:
 
     def cleanup(self, max_age_seconds: float) -> int:
         """Forget the tasks that ended, well or not, more than so many seconds ago; return how many."""
+        seconds("max_age_seconds", max_age_seconds)
         with self._lock:
             return self._forget(self._ended_before(time.time() - max_age_seconds))
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from fastmcp.server.middleware import Middleware
 
 from mcp_refcache import _compat, _core
-from mcp_refcache._arguments import having, names, whole
+from mcp_refcache._arguments import a_cache, names, whole
 from mcp_refcache._caller import Caller, aread_caller
 from mcp_refcache._inputs import looks_like_one
 from mcp_refcache._made import DEAD_REFERENCE, not_usable
@@ -71,7 +71,7 @@ class RefCacheMiddleware(Middleware):
     ) -> None:
         if max_tokens is not None:
             whole("max_tokens", max_tokens, 1)
-        self._cache = having("cache", cache, "a RefCache", "_made", "preview_config")
+        self._cache = a_cache(cache)
         cache._made.expect(None)
         self._limit = cache.preview_config.max_size if max_tokens is None else max_tokens
         counts_tokens = cache.preview_config.size_mode == SizeMode.TOKEN
