@@ -155,7 +155,7 @@ def complaint(what: str, call: Callable[[], Any]) -> str | None:
     with time_limit(what), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            answer = call()
+            call()
         except (KeyboardInterrupt, pytest.fail.Exception):
             raise
         except BaseException as error:

@@ -3,8 +3,6 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, cast
 
-from mcp_refcache import _core
-
 _SHOWN: Final = 60
 _LONGEST: Final = 360
 _PLAIN: Final = (str, int, float, bool, type(None))
@@ -101,6 +99,6 @@ def having(name: str, given: object, what: str, *attributes: str) -> Any:
 
 def a_cache(given: Any) -> Any:
     """Return a cache, or what stands for one, such as `TracedRefCache`."""
-    if not isinstance(getattr(given, "_core", None), _core.Cache):
+    if not hasattr(given, "_core") or not isinstance(getattr(given, "name", None), str):
         raise wrong_type("cache", "a RefCache", given)
     return given

@@ -4,6 +4,8 @@ from typing import Any, ClassVar, Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidatorFunctionWrapHandler, model_validator
 
+from mcp_refcache._arguments import shortened, shown
+
 _LONGEST: Final = 500
 
 

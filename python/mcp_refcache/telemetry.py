@@ -55,9 +55,9 @@ def instrument(
         raise ImportError(
             "instrument() needs opentelemetry-api: pip install 'mcp-refcache[telemetry]'"
         ) from error
-    if not isinstance(tracer_provider, (trace.TracerProvider, type(None))):
+    if not isinstance(tracer_provider, (trace.TracerProvider, type(None))):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise wrong_type("tracer_provider", "a TracerProvider", tracer_provider)
-    if not isinstance(meter_provider, (metrics.MeterProvider, type(None))):
+    if not isinstance(meter_provider, (metrics.MeterProvider, type(None))):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise wrong_type("meter_provider", "a MeterProvider", meter_provider)
     tracer = trace.get_tracer(_SCOPE, tracer_provider=tracer_provider)
     meter = metrics.get_meter(_SCOPE, meter_provider=meter_provider)

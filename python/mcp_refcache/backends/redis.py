@@ -99,8 +99,7 @@ class RedisBackend(NativeBackend):
         for name, number in (("port", port), ("db", db)):
             if number is not None:
                 whole(name, number, 0)
-        if socket_timeout is not None:
-            seconds("socket_timeout", socket_timeout)
+        seconds("socket_timeout", socket_timeout)
         environ = os.environ
         options: dict[str, Any] = {}
         if nodes is None and sentinel is None:

@@ -195,7 +195,8 @@ class MemoryTaskBackend:
 
     def cleanup(self, max_age_seconds: float) -> int:
         """Forget the tasks that ended, well or not, more than so many seconds ago; return how many."""
-        seconds("max_age_seconds", max_age_seconds)
+        if not isinstance(max_age_seconds, (int, float)) or not abs(max_age_seconds) < 2**63:  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise wrong_type("max_age_seconds", "a number of seconds", max_age_seconds)
         with self._lock:
             return self._forget(self._ended_before(time.time() - max_age_seconds))
 

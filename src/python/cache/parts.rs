@@ -88,7 +88,11 @@ pub(super) fn store(
 /// Size and strategy of previews, as a `PreviewConfig` says now.
 pub(super) fn config(preview_config: &Bound<'_, PyAny>) -> PyResult<PreviewConfig> {
     let py = preview_config.py();
-    let max_size = number("max_size", 1, Some(&preview_config.getattr(intern!(py, "max_size"))?))?;
+    let max_size = number(
+        "max_size",
+        1,
+        Some(&preview_config.getattr(intern!(py, "max_size"))?),
+    )?;
     let strategy = preview_config.getattr(intern!(py, "default_strategy"))?;
     let strategy: PreviewStrategy = strategy.extract::<&str>()?.parse().map_err(to_py)?;
     PreviewConfig::new(max_size.unwrap_or(0), strategy).map_err(to_py)
