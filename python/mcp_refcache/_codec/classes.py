@@ -35,9 +35,9 @@ def register_types(types: Iterable[type[Any]]) -> None:
     classes = list(types)
     for kind in classes:
         if not isinstance(kind, type) or not _is_known_kind(kind):  # pyright: ignore[reportUnnecessaryIsInstance]
-            found = kind.__qualname__ if isinstance(kind, type) else type(kind).__name__
+            found = getattr(kind, "__qualname__", type(kind).__name__)
             raise TypeError(
-                f"types must hold dataclasses, pydantic models, enums and namedtuples, not {shown(found)[1:-1]}"
+                f"types must hold dataclasses, pydantic models, enums and namedtuples, not {shown(str(found))[1:-1]}"
             )
     with _lock:
         _registered.update((name_of(kind), kind) for kind in classes)
