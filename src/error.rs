@@ -1,5 +1,6 @@
 //! The one error type of the crate: a kind for the program, a message for the person who must act.
 
+use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 
@@ -64,6 +65,23 @@ impl ErrorKind {
     }
 }
 
+/// Characters of a message, and of each fact behind it: names in them may be of any length.
+const MESSAGE: usize = 360;
+const FACT: usize = 160;
+
+/// A text without its middle if it has more characters than this: what stands before and behind a name says what is wrong
+/// with it.
+fn shortened(text: &str, most: usize) -> Cow<'_, str> {
+    let length = text.chars().count();
+    if length <= most {
+        return Cow::Borrowed(text);
+    }
+    let half = most / 2;
+    let start: String = text.chars().take(half).collect();
+    let end: String = text.chars().skip(length - half).collect();
+    Cow::Owned(format!("{start}...{end}"))
+}
+
 /// An error: kind, message, context and source. It never contains a stored value.
 ///
 /// ```
@@ -83,7 +101,7 @@ impl Error {
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self {
             kind,
-            message: message.into(),
+            message: shortened(&message.into(), MESSAGE).into_owned(),
             context: Vec::new(),
             source: None,
         }
@@ -97,7 +115,8 @@ impl Error {
     /// Adds one fact for the reader, shown in brackets behind the message.
     #[must_use]
     pub fn with(mut self, name: &'static str, fact: impl fmt::Display) -> Self {
-        self.context.push((name, fact.to_string()));
+        let fact = shortened(&fact.to_string(), FACT).into_owned();
+        self.context.push((name, fact));
         self
     }
 

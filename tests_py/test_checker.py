@@ -214,7 +214,7 @@ class TestOwnPolicies:
 
     @pytest.mark.parametrize("policy", [None, SimpleNamespace(), "policy"])
     def test_what_is_no_policy_at_all_is_an_error(self, policy):
-        with pytest.raises(AttributeError, match="agent_permissions"):
+        with pytest.raises(TypeError, match="policy must be an AccessPolicy"):
             CHECKER.check(policy, READ, ALICE, "public")
 
     def test_an_owner_needs_no_owner_permissions(self):

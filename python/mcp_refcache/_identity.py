@@ -6,6 +6,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Final
 
+from mcp_refcache._arguments import mapping
 from mcp_refcache.access.actor import Actor, DefaultActor, Delegate, Person
 from mcp_refcache.context_integration import DEFAULT_FALLBACKS
 
@@ -48,6 +49,7 @@ class Identity:
         Returns:
             The identity; empty texts and the placeholders of `DEFAULT_FALLBACKS` count as none.
         """
+        mapping("values", values)
         ids = {field: known_value(values, name) for field, name in ID_NAMES.items()}
         return cls(**ids, is_person=is_person)
 

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
+from mcp_refcache._arguments import seconds
+
 if TYPE_CHECKING:
     from mcp_refcache import _core
 
@@ -27,10 +29,10 @@ class _Lease:
     """
 
     def __init__(self, core: _core.Cache, name: str, *, ttl: float, timeout: float | None = None) -> None:
-        if not ttl > 0:
-            raise ValueError(f"ttl must be more than 0 seconds, not {ttl}")
-        if timeout is not None and not timeout >= 0:
-            raise ValueError(f"timeout must be 0 seconds or more, or None, not {timeout}")
+        if not seconds("ttl", ttl, allowed := "more than 0 seconds") > 0:
+            raise ValueError(f"ttl must be {allowed}, not {ttl}")
+        if timeout is not None:
+            seconds("timeout", timeout, "0 seconds or more, or None")
         self._core = core
         self._name = name
         self._ttl = ttl

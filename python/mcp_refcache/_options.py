@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal
 
+from mcp_refcache._arguments import one_of, seconds, shown, text, whole, wrong_type
 from mcp_refcache.models import AsyncResponseFormat, PreviewStrategy
 
 if TYPE_CHECKING:
@@ -42,24 +43,20 @@ class Options:
     declassify: bool = False
 
     def __post_init__(self) -> None:
-        if self.async_timeout is not None and not self.async_timeout >= 0:
-            raise ValueError(f"async_timeout must be 0 seconds or more, not {self.async_timeout}")
-        if self.max_retries < 0:
-            raise ValueError(f"max_retries must be 0 or greater, not {self.max_retries}")
+        if self.async_timeout is not None:
+            seconds("async_timeout", self.async_timeout)
+        whole("max_retries", self.max_retries, 0)
         if self.max_size is not None:
-            if not isinstance(self.max_size, int):  # pyright: ignore[reportUnnecessaryIsInstance]
-                raise TypeError(f"max_size must be a whole number, not {type(self.max_size).__name__}")
-            if self.max_size < 0:
-                raise ValueError(f"max_size must be 0 or greater, not {self.max_size}")
+            whole("max_size", self.max_size, 0)
         if self.key is not None and not callable(self.key):
-            raise TypeError(f"key must be a function of the tool's arguments, not {type(self.key).__name__}")
-        if self.resolve_refs not in (True, False, "shallow"):
-            raise ValueError(f"resolve_refs must be True, False or 'shallow', not {self.resolve_refs!r}")
-        if self.on_missing not in ("isolate", "error", "fallback"):
-            raise ValueError(f"on_missing must be 'isolate', 'error' or 'fallback', not {self.on_missing!r}")
-        if self.docs not in (None, "short", "none", "full"):
-            raise ValueError(f"docs must be 'short', 'none', 'full' or None, not {self.docs!r}")
+            raise wrong_type("key", "a function of the tool's arguments", self.key)
+        one_of("resolve_refs", self.resolve_refs, True, False, "shallow")
+        one_of("on_missing", self.on_missing, "isolate", "error", "fallback")
+        one_of("docs", self.docs, "short", "none", "full", None)
         _check_member("async_response_format", self.async_response_format, AsyncResponseFormat)
+        for name in ("namespace", "namespace_template", "owner_template"):
+            if getattr(self, name) is not None:
+                text(name, getattr(self, name))
         if self.preview_type is not None:
             _check_member("preview_type", self.preview_type, PreviewStrategy)
 
@@ -70,8 +67,6 @@ class Options:
 
 
 def _check_member(name: str, value: object, kind: type[Enum]) -> None:
-    try:
-        kind(value)
-    except ValueError:
-        allowed = ", ".join(repr(member.value) for member in kind)
-        raise ValueError(f"{name} must be one of {allowed}, not {value!r}") from None
+    choices = [member.value for member in kind]
+    if not isinstance(value, kind) and (type(value) is not str or value not in choices):
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, not {shown(value)}")

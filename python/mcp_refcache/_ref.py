@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_origin
 from weakref import WeakValueDictionary
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError
@@ -12,6 +12,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from mcp_refcache import _core
+from mcp_refcache._arguments import shown, wrong_type
 from mcp_refcache._made import not_usable
 from mcp_refcache._provenance import current
 from mcp_refcache._use import resolve_for
@@ -95,7 +96,16 @@ else:
         """
 
         def __new__(cls, kind: Any, *, trust: bool = False) -> Any:
-            return Annotated[kind, TakesRef(trust=trust)]
+            if (
+                not callable(kind)
+                and get_origin(kind) is None
+                and not isinstance(kind, (str, TypeVar, type(None)))
+            ):
+                raise wrong_type("kind", "a type", kind)
+            try:
+                return Annotated[kind, TakesRef(trust=trust)]
+            except SyntaxError:
+                raise ValueError(f"kind must be a type or the name of one, not {shown(kind)}") from None
 
         def __class_getitem__(cls, kind: Any) -> Any:
             return Annotated[kind, TakesRef()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from mcp_refcache._arguments import a_cache
 from mcp_refcache.backends.memory import MemoryBackend
 from mcp_refcache.events import CacheEvent, EventKind
 
@@ -34,7 +35,7 @@ class Removals:
     """
 
     def __init__(self, cache: RefCache) -> None:
-        self.cache = cache.name
+        self.cache = a_cache(cache).name
         #: Caches on one store lose the same entries.
         self.store = cache._backend
         self._before = self._counted()

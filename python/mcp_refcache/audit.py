@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 from mcp_refcache import _core
+from mcp_refcache._arguments import one_of, wrong_type
 from mcp_refcache._made import running_tool
 
 __all__ = ["Audit", "AuditRecord"]
@@ -64,8 +65,7 @@ def open_audit(
         ValueError: For an unknown `failure`, and a key without a file or that is too short.
         AuditError: If the file cannot be written, or holds something else.
     """
-    if failure not in ("raise", "log"):
-        raise ValueError(f"audit_failure must be 'raise' or 'log', not {failure!r}")
+    one_of("audit_failure", failure, "raise", "log")
     if audit is None:
         if key is not None:
             raise ValueError("audit_key needs a file to protect: audit=")
@@ -83,7 +83,7 @@ def _log(audit: Audit, key: str | bytes | None) -> _core.AuditLog:
             return _core.AuditLog.sqlite(path, secret)
         return _core.AuditLog.json_lines(path, secret)
     if not callable(audit):
-        raise TypeError(f"audit must be a function, a path or a sqlite:/// URL, not {type(audit).__name__}")
+        raise wrong_type("audit", "a function, a path or a sqlite:/// URL", audit)
     if key is not None:
         raise ValueError("audit_key is for files; a function may sign records itself")
     return _core.AuditLog.function(audit)

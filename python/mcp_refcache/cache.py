@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from mcp_refcache import _core
+from mcp_refcache._arguments import mapping, names, one_of, text, whole, wrong_type
 from mcp_refcache._as_key_value import KeyValue
 from mcp_refcache._cached import Options, decorate
 from mcp_refcache._caller import aread_caller, in_request, read_caller
@@ -156,8 +157,7 @@ class RefCache:
         audit_failure: Literal["raise", "log"] = "raise",
         rate_limits: Mapping[str, str] | None = None,
     ) -> None:
-        if resolve_requires not in ("execute", "read"):
-            raise ValueError(f"resolve_requires must be 'execute' or 'read', not {resolve_requires!r}")
+        one_of("resolve_requires", resolve_requires, "execute", "read")
         if default_policy is not None:
             _check_policy("default_policy", default_policy)
         _check_part("tokenizer", tokenizer, "count_tokens")
@@ -165,16 +165,15 @@ class RefCache:
         _check_part("preview_generator", preview_generator, "generate")
         _check_part("permission_checker", permission_checker, "check")
         if default is not None and not callable(default):
-            raise TypeError(f"default must be a callable, not {type(default).__name__}")
+            raise wrong_type("default", "a callable", default)
         if types:
             from mcp_refcache._codec import register_types  # not every server needs it
 
             register_types(types)
         if identity is not None and not callable(identity):
-            raise TypeError(f"identity must be a function of the context, not {type(identity).__name__}")
+            raise wrong_type("identity", "a function of the context", identity)
         _check_part("task_backend", task_backend, *_TASK_METHODS)
-        if on_backend_error not in ("raise", "bypass"):
-            raise ValueError(f"on_backend_error must be 'raise' or 'bypass', not {on_backend_error!r}")
+        one_of("on_backend_error", on_backend_error, "raise", "bypass")
         _check_egress(egress)
         self.name = name
         self.egress = egress
@@ -192,7 +191,7 @@ class RefCache:
         self._checker_object = (
             permission_checker if permission_checker is not None else DefaultPermissionChecker()
         )
-        declared = [_declaration(item) for item in _names("namespaces", namespaces or ())]
+        declared = [_declaration(item) for item in names("namespaces", namespaces or ())]
         settings: dict[str, Any] = {
             "default_policy": self._default_policy,
             "default_ttl": default_ttl,
@@ -201,8 +200,11 @@ class RefCache:
             "measurer": self._measurer_object,
             "checker": self._checker_object,
             "namespaces": declared,
-            "rules": [(pattern, ttl, None) for pattern, ttl in (namespace_ttls or {}).items()],
-            "trusted": _names("trusted_caches", trusted_caches),
+            "rules": [
+                (pattern, ttl, None)
+                for pattern, ttl in mapping("namespace_ttls", namespace_ttls or {}).items()
+            ],
+            "trusted": names("trusted_caches", trusted_caches),
             "copy_values": copy_values,
             "resolve_requires": resolve_requires,
             "default": default,
@@ -533,11 +535,11 @@ class RefCache:
         Raises:
             TimeoutError: On entering, if somebody else holds it for longer than `timeout`.
         """
-        return Lock(self._core, f"lock:{self.name}:{name}", ttl=ttl, timeout=timeout)
+        return Lock(self._core, f"lock:{self.name}:{text('name', name)}", ttl=ttl, timeout=timeout)
 
     def alock(self, name: str, *, ttl: float = 30.0, timeout: float | None = None) -> AsyncLock:
         """Return the lock of `lock` for `async with`."""
-        return AsyncLock(self._core, f"lock:{self.name}:{name}", ttl=ttl, timeout=timeout)
+        return AsyncLock(self._core, f"lock:{self.name}:{text('name', name)}", ttl=ttl, timeout=timeout)
 
     def as_key_value(self) -> KeyValue:
         """Return this cache as a key-value store (py-key-value's `AsyncKeyValue`).
@@ -602,7 +604,7 @@ class RefCache:
             CodecError: For a line that is none of an export, with its number; and for a file that was cut off.
             ValueError: If the export is of a cache of another name.
         """
-        renamed = list((rename_namespaces or {}).items())
+        renamed = list(mapping("rename_namespaces", rename_namespaces or {}).items())
         return Imported(
             *self._core.import_(
                 source, overwrite=overwrite, rename_namespaces=renamed, dry_run=dry_run, progress=progress
@@ -843,12 +845,12 @@ def _stored_as(
 
 
 def _make_backend(backend: Any, max_size: int | None) -> CacheBackend:
-    if max_size is not None and max_size < 1:
-        raise ValueError(f"max_size must be 1 entry or more, or None for no limit (max_size: {max_size})")
-    if backend is None or backend == "memory":
-        return MemoryBackend(max_size)
-    if isinstance(backend, str):
+    if max_size is not None:
+        whole("max_size", max_size, 1, unit=" entry")
+    if isinstance(backend, str) and backend != "memory":
         return open_backend(backend, max_size)
+    if backend is None or isinstance(backend, str):
+        return MemoryBackend(max_size)
     _check_part("backend", backend, *_BACKEND_METHODS)
     if max_size is not None:
         if callable(limit := getattr(backend, "_limit", None)):
@@ -865,7 +867,7 @@ def _make_preview_config(config: PreviewConfig | None, preview_length: int | Non
         if config is None:
             return PreviewConfig()
         if not hasattr(config, "max_size") or not hasattr(config, "default_strategy"):
-            raise TypeError(f"preview_config must be a PreviewConfig, not {type(config).__name__}")
+            raise wrong_type("preview_config", "a PreviewConfig", config)
         return config
     if config is not None:
         raise TypeError("give preview_config or preview_length, not both")
@@ -878,18 +880,8 @@ def _declaration(item: str) -> tuple[str, Ttl, AccessPolicy | None]:
     return item, None, None
 
 
-def _names(name: str, names: Iterable[str]) -> list[str]:
-    if isinstance(names, str):
-        raise TypeError(f"{name} must be a list of names, not the str {names!r}")
-    listed = list(names)
-    for item in listed:
-        if not isinstance(item, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"{name} must hold names, not {type(item).__name__}")
-    return listed
-
-
 def _limits(limits: Mapping[str, str]) -> list[tuple[str, str]]:
-    for item in (part for limit in limits.items() for part in limit):
+    for item in (part for limit in mapping("rate_limits", limits).items() for part in limit):
         if not isinstance(item, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(
                 f"rate_limits must map names to rates such as '60/min', not {type(item).__name__}"
@@ -907,10 +899,10 @@ def _check_part(name: str, part: object, *methods: str) -> None:
 
 def _check_egress(guard: object) -> None:
     if guard is not None and not isinstance(guard, EgressGuard):
-        raise TypeError(f"egress must be an EgressGuard or None, not {type(guard).__name__}")
+        raise wrong_type("egress", "an EgressGuard or None", guard)
 
 
 def _check_policy(name: str, policy: object) -> None:
     # anything that reads like a policy will do, as with the original
     if not hasattr(policy, "user_permissions") or not hasattr(policy, "agent_permissions"):
-        raise TypeError(f"{name} must be an AccessPolicy, not {type(policy).__name__}")
+        raise wrong_type(name, "an AccessPolicy", policy)

@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any, cast
 
 from mcp_refcache import _core
+from mcp_refcache._arguments import mapping, text
 from mcp_refcache.access.actor import Actor, ActorLike, DefaultActor, resolve_actor
 from mcp_refcache.permissions import AccessPolicy
 
@@ -71,7 +72,10 @@ def expand_template(
     if not template:
         return template
 
-    return _core.expand_template(template, context_values, {**DEFAULT_FALLBACKS, **(fallbacks or {})})
+    mapping("context_values", context_values)
+    return _core.expand_template(
+        text("template", template), context_values, {**DEFAULT_FALLBACKS, **(fallbacks or {})}
+    )
 
 
 def try_get_fastmcp_context() -> Any | None:
@@ -133,7 +137,7 @@ def derive_actor_from_context(context_values: Mapping[str, str], default_actor: 
         The user if there is a `user_id`, else the agent if there is an `agent_id`, each with the session;
         else the default.
     """
-    session_id = context_values.get("session_id")
+    session_id = mapping("context_values", context_values).get("session_id")
     user_id = context_values.get("user_id")
     if user_id and user_id != DEFAULT_FALLBACKS["user_id"]:
         return DefaultActor.user(id=user_id, session_id=session_id)
@@ -167,6 +171,7 @@ def build_context_scoped_policy(
             for name in AccessPolicy.model_fields
             if hasattr(base_policy, name)
         }
+    mapping("context_values", context_values)
     if owner_template:
         policy["owner"] = expand_template(owner_template, context_values)
     session_id = context_values.get("session_id")

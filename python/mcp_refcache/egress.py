@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from mcp_refcache._arguments import whole, wrong_type
+
 __all__ = ["EgressGuard"]
 
 
@@ -35,7 +37,6 @@ class EgressGuard:
     def __post_init__(self) -> None:
         for name, least in (("min_characters", 3), ("min_digits", 3), ("max_memory", 1)):
             number = getattr(self, name)
-            if not isinstance(number, int) or isinstance(number, bool):
-                raise TypeError(f"{name} must be an int, not {type(number).__name__}")
-            if not least <= number < 2**63:
-                raise ValueError(f"{name} must be {least} or greater, not {number}")
+            if isinstance(number, bool):
+                raise wrong_type(name, "an int", number)
+            whole(name, number, least)

@@ -10,6 +10,8 @@ from dataclasses import dataclass, fields
 from enum import Enum
 from typing import Any, Final
 
+from mcp_refcache._arguments import having, wrong_type
+
 __all__ = ["CacheEvent", "EventKind", "EventStream", "Subscriber", "log_events"]
 
 logger = logging.getLogger("mcp_refcache")
@@ -145,7 +147,7 @@ class EventStream:
             ```
         """
         if not callable(subscriber):
-            raise TypeError(f"subscriber must be a function of an event, not {type(subscriber).__name__}")
+            raise wrong_type("subscriber", "a function of an event", subscriber)
         wanted = frozenset(EventKind) if kinds is None else frozenset(map(EventKind, kinds))
         entry = (subscriber, wanted)
         with self._lock:
@@ -195,6 +197,7 @@ def log_events(
     Returns:
         A function that ends it.
     """
+    having("stream", stream, "an EventStream", "subscribe")
     target = logging.getLogger("mcp_refcache.events") if log is None else log
 
     def write(event: CacheEvent) -> None:

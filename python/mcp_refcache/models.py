@@ -8,6 +8,9 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, Field, model_validator
 
+from mcp_refcache._arguments import having, whole
+from mcp_refcache._model import Model
+
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -62,7 +65,7 @@ def built(model: type[M], fields: dict[str, Any], given: set[str]) -> M:
     return instance
 
 
-class PreviewConfig(BaseModel):
+class PreviewConfig(Model):
     """The preview settings of a cache; tools and calls may override the size.
 
     Attributes:
@@ -85,7 +88,7 @@ def _blank(model: type[BaseModel]) -> dict[str, None]:
     return dict.fromkeys(model.model_fields)
 
 
-class CacheReference(BaseModel):
+class CacheReference(Model):
     """What `RefCache.set` answers: the handle of a stored value.
 
     Attributes:
@@ -118,7 +121,7 @@ class CacheReference(BaseModel):
         return built(cls, fields, given)
 
 
-class CacheResponse(BaseModel):
+class CacheResponse(Model):
     """What `RefCache.get` answers: a preview of a stored value.
 
     Attributes:
@@ -157,7 +160,7 @@ class CacheResponse(BaseModel):
         return built(cls, {**_blank(cls), **fields, "available_actions": [*_ACTIONS]}, given)
 
 
-class PaginatedResponse(BaseModel):
+class PaginatedResponse(Model):
     """One page of a list, and where it lies in the whole.
 
     Attributes:
@@ -193,7 +196,9 @@ class PaginatedResponse(BaseModel):
         Raises:
             pydantic.ValidationError: `page` or `page_size` is below 1 (a `ValueError` too).
         """
-        usable_size = max(page_size, 1)  # what is below 1 is refused by the field, in its own words
+        usable_size = max(
+            whole("page_size", page_size, -(2**63)), 1
+        )  # what is below 1 is refused by the field, in its own words
         total_pages = -(-len(items) // usable_size)
         start = (page - 1) * usable_size
         return cls(
@@ -207,7 +212,7 @@ class PaginatedResponse(BaseModel):
         )
 
 
-class TaskProgress(BaseModel):
+class TaskProgress(Model):
     """How far a background task has come.
 
     Attributes:
@@ -230,7 +235,7 @@ class TaskProgress(BaseModel):
         return self
 
 
-class RetryInfo(BaseModel):
+class RetryInfo(Model):
     """One failed attempt of a background task.
 
     Attributes:
@@ -244,7 +249,7 @@ class RetryInfo(BaseModel):
     timestamp: float
 
 
-class TaskInfo(BaseModel):
+class TaskInfo(Model):
     """The state of a background task.
 
     Attributes:
@@ -287,7 +292,7 @@ class TaskInfo(BaseModel):
         return (self.completed_at or time.time()) - self.started_at
 
 
-class ExpectedSchema(BaseModel):
+class ExpectedSchema(Model):
     """What the result of a background task will look like.
 
     Attributes:
@@ -303,7 +308,7 @@ class ExpectedSchema(BaseModel):
     description: str | None = None
 
 
-class AsyncTaskResponse(BaseModel):
+class AsyncTaskResponse(Model):
     """What a tool answers while its result is still being made.
 
     Attributes:
@@ -351,6 +356,7 @@ class AsyncTaskResponse(BaseModel):
         Returns:
             The answer.
         """
+        having("task_info", task_info, "a TaskInfo", "ref_id", "started_at", "status")
         started_at = datetime.fromtimestamp(task_info.started_at, tz=timezone.utc).isoformat()
         if response_format == AsyncResponseFormat.MINIMAL:
             return cls(ref_id=task_info.ref_id, status=task_info.status, started_at=started_at)

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from pydantic import (
-    BaseModel,
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
@@ -16,6 +15,8 @@ from pydantic import (
 )
 
 from mcp_refcache import _core
+from mcp_refcache._arguments import shown
+from mcp_refcache._model import Model
 
 __all__ = [
     "POLICY_EXECUTE_ONLY",
@@ -51,7 +52,7 @@ class Permission(enum.Flag):
         return super()._missing_(value)
 
 
-class AccessPolicy(BaseModel):
+class AccessPolicy(Model):
     """Who may do what with an entry.
 
     The checker asks in this order: denied actors, the bound session, the namespace, allowed actors, the
@@ -123,7 +124,7 @@ class AccessPolicy(BaseModel):
         if paths is None:
             return None
         if isinstance(paths, str):
-            raise ValueError(f"masked_paths must be a set of paths, such as {{{paths!r}}}, not a str")
+            raise ValueError(f"masked_paths must be a set of paths, such as {{{shown(paths)}}}, not a str")
         chosen = frozenset(paths)
         if any(not isinstance(path, str) for path in chosen):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ValueError("masked_paths must hold str")

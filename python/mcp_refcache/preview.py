@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from mcp_refcache import _core
+from mcp_refcache._arguments import having, whole
 from mcp_refcache.context import SizeMeasurer
 from mcp_refcache.models import PreviewStrategy
 
@@ -86,6 +87,8 @@ class _Generator:
         Raises:
             ValueError: If `page` or `page_size` is below 1.
         """
+        having("measurer", measurer, "a SizeMeasurer", "measure")
+        whole("max_size", max_size, 0)
         fields = _core.generate(self._strategy.value, value, max_size, measurer, page, page_size)
         return PreviewResult(fields[0], PreviewStrategy(fields[1]), *fields[2:])
 
@@ -125,4 +128,5 @@ _GENERATORS: dict[str, type[_Generator]] = {
 
 def get_default_generator(strategy: PreviewStrategy | str) -> PreviewGenerator:
     """Return the built-in generator of a strategy; an unknown one samples."""
-    return _GENERATORS.get(str(getattr(strategy, "value", strategy)), SampleGenerator)()
+    name: object = getattr(strategy, "value", strategy)
+    return _GENERATORS.get(name if isinstance(name, str) else "", SampleGenerator)()

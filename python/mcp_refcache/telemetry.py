@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+from mcp_refcache._arguments import wrong_type
 from mcp_refcache._removals import Removals
 from mcp_refcache.events import CacheEvent, EventKind
 from mcp_refcache.metrics import TASKS
@@ -54,6 +55,10 @@ def instrument(
         raise ImportError(
             "instrument() needs opentelemetry-api: pip install 'mcp-refcache[telemetry]'"
         ) from error
+    if not isinstance(tracer_provider, (trace.TracerProvider, type(None))):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise wrong_type("tracer_provider", "a TracerProvider", tracer_provider)
+    if not isinstance(meter_provider, (metrics.MeterProvider, type(None))):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise wrong_type("meter_provider", "a MeterProvider", meter_provider)
     tracer = trace.get_tracer(_SCOPE, tracer_provider=tracer_provider)
     meter = metrics.get_meter(_SCOPE, meter_provider=meter_provider)
     count = _counters(meter)

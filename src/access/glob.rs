@@ -97,18 +97,22 @@ impl Glob {
 fn runs(pattern: &str) -> Vec<Run> {
     let pattern: Vec<char> = pattern.chars().collect();
     let (mut runs, mut run, mut at) = (Vec::new(), Vec::new(), 0);
+    let mut may_close = true; // where one bracket stays open, those behind it do: looking once keeps it linear
     while at < pattern.len() {
         let unit = pattern[at];
         at += 1;
         match unit {
             '*' => runs.push(Run::new(std::mem::take(&mut run))),
             '?' => run.push(Unit::Any),
-            '[' => match closing_bracket(&pattern[at..]) {
+            '[' => match may_close.then(|| closing_bracket(&pattern[at..])).flatten() {
                 Some(length) => {
                     run.push(Unit::OneOf(Set::parse(&pattern[at..at + length])));
                     at += length + 1;
                 }
-                None => run.push(Unit::Char('[')),
+                None => {
+                    may_close = false;
+                    run.push(Unit::Char('['));
+                }
             },
             other => run.push(Unit::Char(other)),
         }

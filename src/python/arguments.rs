@@ -98,7 +98,7 @@ pub(super) fn wrong_type(name: &str, allowed: &str, given: &Bound<'_, PyAny>) ->
     }
 }
 
-/// The beginning of an argument's repr.
+/// The beginning of the repr of a text or number.
 pub(super) fn shown(given: &Bound<'_, PyAny>) -> String {
     let Ok(text) = given.repr().map(|text| text.to_string_lossy().into_owned()) else {
         return "something that cannot be shown".to_owned();

@@ -6,10 +6,13 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from mcp_refcache import __version__
+from mcp_refcache._arguments import shortened
 from mcp_refcache._cli import audit, clear, config, doctor, export, import_, ls, proxy, show, stats
 from mcp_refcache._cli.errors import CliError
+from mcp_refcache._cli.screen import plain
 
 __all__ = ["main"]
 
@@ -47,17 +50,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return arguments.run(arguments)
     except CliError as error:
-        print(f"mcp-refcache: {error}", file=sys.stderr)
-        return error.exit_code
+        return _complain(str(error), error.exit_code)
     except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:  # `| head` has seen enough; what is left in the buffer has no reader
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:  # of a name that no file can have, for one
+        return _complain(error.strerror or str(error), 1)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        super().error(plain(shortened(message)))
+
+
+def _complain(message: str, exit_code: int) -> int:
+    lines = shortened(message).splitlines()
+    print("mcp-refcache:", "\n".join(map(plain, lines)), file=sys.stderr)
+    return exit_code
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="mcp-refcache",
         description="Large tool results by reference for any MCP server, and a look into the stores they are in.",
     )

@@ -15,6 +15,7 @@ from typing import Any, cast
 
 from pydantic import BaseModel
 
+from mcp_refcache._arguments import shown
 from mcp_refcache._codec.tree import Pack, Packer, Tree, Unkept, Unpack, finds, unpacks
 from mcp_refcache.exceptions import CodecError
 
@@ -34,8 +35,9 @@ def register_types(types: Iterable[type[Any]]) -> None:
     classes = list(types)
     for kind in classes:
         if not isinstance(kind, type) or not _is_known_kind(kind):  # pyright: ignore[reportUnnecessaryIsInstance]
+            found = getattr(kind, "__qualname__", type(kind).__name__)
             raise TypeError(
-                f"types must hold dataclasses, pydantic models, enums and namedtuples, not {kind!r:.80}"
+                f"types must hold dataclasses, pydantic models, enums and namedtuples, not {shown(str(found))[1:-1]}"
             )
     with _lock:
         _registered.update((name_of(kind), kind) for kind in classes)

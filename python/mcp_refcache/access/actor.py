@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 from pydantic import BaseModel, ConfigDict
 
 from mcp_refcache import _core
+from mcp_refcache._model import Model
 
 __all__ = ["Actor", "ActorLike", "ActorType", "DefaultActor", "Delegate", "resolve_actor"]
 
@@ -52,7 +53,7 @@ class Actor(Protocol):
         ...
 
 
-class DefaultActor(BaseModel):
+class DefaultActor(Model):
     """The actor of this package: a type, an id and a session. It is frozen and hashable.
 
     Args:
@@ -173,7 +174,7 @@ class Delegate(BaseModel):
         ```
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     agent_id: str | None = None
     user_id: str | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Final, Protocol, runtime_checkable
 
 from mcp_refcache import _core
+from mcp_refcache._arguments import text
 
 if TYPE_CHECKING:
     from mcp_refcache.access.actor import Actor
@@ -40,7 +41,7 @@ class Namespace(str):
 
     def __new__(cls, name: str, *, ttl: float | None = None, policy: AccessPolicy | None = None) -> Namespace:
         """Keep the name and what it brings along."""
-        namespace = super().__new__(cls, name)
+        namespace = super().__new__(cls, text("name", name))
         namespace.ttl = ttl
         namespace.policy = policy
         return namespace
@@ -57,12 +58,12 @@ class Namespace(str):
         Raises:
             ValueError: The id is empty or holds a colon; so for all of these constructors.
         """
-        return cls(_core.namespace_name([("session", id)]), ttl=ttl, policy=policy)
+        return cls(_core.namespace_name([("session", text("id", id))]), ttl=ttl, policy=policy)
 
     @classmethod
     def user(cls, id: str, *, ttl: float | None = None, policy: AccessPolicy | None = None) -> Namespace:
         """One user's namespace; arguments as for `session`."""
-        return cls(_core.namespace_name([("user", id)]), ttl=ttl, policy=policy)
+        return cls(_core.namespace_name([("user", text("id", id))]), ttl=ttl, policy=policy)
 
     @classmethod
     def user_session(
@@ -75,7 +76,7 @@ class Namespace(str):
     @classmethod
     def org(cls, id: str, *, ttl: float | None = None, policy: AccessPolicy | None = None) -> Namespace:
         """One organisation's namespace; arguments as for `session`."""
-        return cls(_core.namespace_name([("org", id)]), ttl=ttl, policy=policy)
+        return cls(_core.namespace_name([("org", text("id", id))]), ttl=ttl, policy=policy)
 
     @classmethod
     def custom(cls, name: str, *, ttl: float | None = None, policy: AccessPolicy | None = None) -> Namespace:
@@ -85,7 +86,7 @@ class Namespace(str):
     @classmethod
     def agent(cls, id: str, *, ttl: float | None = None, policy: AccessPolicy | None = None) -> Namespace:
         """One agent's namespace; arguments as for `session`."""
-        return cls(_core.namespace_name([("agent", id)]), ttl=ttl, policy=policy)
+        return cls(_core.namespace_name([("agent", text("id", id))]), ttl=ttl, policy=policy)
 
     @classmethod
     def shared(cls, group: str, *, ttl: float | None = None, policy: AccessPolicy | None = None) -> Namespace:
@@ -221,7 +222,7 @@ class DefaultNamespaceResolver:
         Returns:
             Its parts; without a colon the identifier is None.
         """
-        prefix, colon, rest = namespace.partition(":")
+        prefix, colon, rest = text("namespace", namespace).partition(":")
         if namespace == self.PREFIX_PUBLIC:
             return NamespaceInfo(namespace, prefix, is_public=True)
         scopes = {self.PREFIX_SESSION: "session", self.PREFIX_USER: "user", self.PREFIX_AGENT: "agent"}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from mcp_refcache._arguments import shown
+
 if TYPE_CHECKING:
     from mcp_refcache.backends.base import CacheBackend
 
@@ -34,8 +36,8 @@ def open_backend(name: str, max_entries: int | None) -> CacheBackend:
         from mcp_refcache.backends.redis import RedisBackend
 
         return RedisBackend(None if name == "redis" else name, max_entries=max_entries)
-    shown = "" if "@" in name or "?" in name else f", not {name!r}"
-    raise TypeError(f"{_ALLOWED}{shown}")
+    found = "" if "@" in name or "?" in name else f", not {shown(name)}"
+    raise TypeError(f"{_ALLOWED}{found}")
 
 
 def _sqlite_path(name: str) -> str | None:
@@ -43,5 +45,5 @@ def _sqlite_path(name: str) -> str | None:
         return None
     parts = urlsplit(name)
     if parts.netloc or parse_qs(parts.query) or not parts.path.startswith("/"):
-        raise TypeError(f"a SQLite URL is sqlite:///path, relative or absolute, not {name!r}")
+        raise TypeError(f"a SQLite URL is sqlite:///path, relative or absolute, not {shown(name)}")
     return unquote(parts.path[1:])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mcp_refcache._arguments import whole
+
 if TYPE_CHECKING:
     from mcp_refcache import _core
     from mcp_refcache.backends.base import CacheEntry
@@ -54,6 +56,4 @@ def compress_above(compress: bool | int | None) -> int | None:
         return None
     if compress is True:
         return COMPRESS_ABOVE
-    if compress < 0:
-        raise ValueError(f"compress must be True, False or a number of characters, not {compress}")
-    return compress
+    return whole("compress", compress, 0, unit=" characters")

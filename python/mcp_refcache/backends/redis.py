@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from mcp_refcache import _core
+from mcp_refcache._arguments import seconds, shown, whole
 from mcp_refcache.backends._native import NativeBackend, compress_above
 
 __all__ = ["REDIS_AVAILABLE", "RedisBackend"]
@@ -93,8 +94,12 @@ class RedisBackend(NativeBackend):
                 "sentinel and service go together: the Sentinels, and the name of the master there"
             )
         for name, limit in (("max_entries", max_entries), ("max_bytes", max_bytes)):
-            if limit is not None and limit < 1:
-                raise ValueError(f"{name} must be 1 or more, or None for no limit, not {limit}")
+            if limit is not None:
+                whole(name, limit, 1)
+        for name, number in (("port", port), ("db", db)):
+            if number is not None:
+                whole(name, number, 0)
+        seconds("socket_timeout", socket_timeout)
         environ = os.environ
         options: dict[str, Any] = {}
         if nodes is None and sentinel is None:
@@ -180,4 +185,4 @@ def _number(name: str, given: int | None, environ: Mapping[str, str], default: i
     try:
         return int(text)
     except ValueError:
-        raise ValueError(f"{name} must be a number, not {text!r}") from None
+        raise ValueError(f"{name} must be a number, not {shown(text)}") from None

@@ -8,6 +8,7 @@ from typing import Any
 from weakref import WeakSet
 
 from mcp_refcache import _core
+from mcp_refcache._arguments import seconds, whole, wrong_type
 from mcp_refcache.backends._native import NativeBackend, compress_above
 
 __all__ = ["SQLiteBackend"]
@@ -48,9 +49,12 @@ class SQLiteBackend(NativeBackend):
         max_bytes: int | None = None,
         compress: bool | int | None = None,
     ) -> None:
+        for name, limit in (("max_entries", max_entries), ("max_bytes", max_bytes)):
+            if limit is not None:
+                whole(name, limit, 1)
         self._path = _path(database_path)
         self._options: dict[str, Any] = {
-            "timeout": timeout,
+            "timeout": seconds("timeout", timeout),
             "max_entries": max_entries,
             "max_bytes": max_bytes,
             "compress": compress_above(compress),
@@ -90,6 +94,8 @@ class SQLiteBackend(NativeBackend):
 
 def _path(given: str | Path | None) -> str:
     if given is not None:
+        if not isinstance(given, (str, os.PathLike)):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise wrong_type("database_path", "a path", given)
         return str(given)
     if named := os.environ.get("MCP_REFCACHE_DB_PATH"):
         return named

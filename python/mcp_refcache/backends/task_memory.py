@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
+from mcp_refcache._arguments import items, mapping, seconds, shown, text, whole, wrong_type
 from mcp_refcache.backends._workers import Workers
 from mcp_refcache.backends.task_base import ProgressCallback
 from mcp_refcache.models import TaskInfo, TaskProgress, TaskStatus
@@ -78,10 +79,8 @@ class MemoryTaskBackend:
         task_ttl_seconds: float = DEFAULT_TASK_TTL_SECONDS,
     ) -> None:
         for name, number in (("max_workers", max_workers), ("max_task_history", max_task_history)):
-            if number < 1:
-                raise ValueError(f"{name} must be 1 or greater, not {number}")
-        if task_ttl_seconds < 0:
-            raise ValueError(f"task_ttl_seconds must be 0 or greater, not {task_ttl_seconds}")
+            whole(name, number, 1)
+        seconds("task_ttl_seconds", task_ttl_seconds, "0 or greater")
         self.max_workers = max_workers
         self.max_task_history = max_task_history
         self.task_ttl_seconds = task_ttl_seconds
@@ -101,12 +100,14 @@ class MemoryTaskBackend:
 
         A coroutine function runs in an event loop of its own in the worker.
         """
-        record = self._add(task_id, on_progress)
-        given = dict(kwargs)
+        if not callable(func):  # pyright: ignore[reportUnnecessaryComparison]
+            raise wrong_type("func", "a function", func)
+        given, arguments = dict(mapping("kwargs", kwargs)), tuple(items("args", args))
+        record = self._add(text("task_id", task_id), on_progress)
         if _CALLBACK in given or _takes_callback(func):
             given[_CALLBACK] = partial(self._report, record)
         workers = self._ready_workers()
-        record.future = workers.submit(partial(self._run, record, func, tuple(args), given))
+        record.future = workers.submit(partial(self._run, record, func, arguments, given))
         return record.info
 
     def follow(
@@ -159,7 +160,7 @@ class MemoryTaskBackend:
         """
         record = self._records.get(task_id)
         if record is None:
-            raise KeyError(f"Task not found: {task_id}")
+            raise KeyError(f"Task not found: {shown(task_id)[1:-1]}")
         with self._lock:
             status, exception, result = record.info.status, record.exception, record.result
         if exception is not None and status == TaskStatus.FAILED:
@@ -194,6 +195,8 @@ class MemoryTaskBackend:
 
     def cleanup(self, max_age_seconds: float) -> int:
         """Forget the tasks that ended, well or not, more than so many seconds ago; return how many."""
+        if not isinstance(max_age_seconds, (int, float)) or not abs(max_age_seconds) < 2**63:  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise wrong_type("max_age_seconds", "a number of seconds", max_age_seconds)
         with self._lock:
             return self._forget(self._ended_before(time.time() - max_age_seconds))
 

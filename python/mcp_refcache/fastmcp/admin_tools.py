@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
+from mcp_refcache._arguments import a_cache, having, text, wrong_type
 from mcp_refcache._caller import aread_caller
 from mcp_refcache._results import as_sent
 from mcp_refcache.access.actor import DefaultActor
@@ -80,6 +81,7 @@ def register_admin_tools(
         The names of the registered tools.
     """
     make_info = create_get_reference_info_tool if include_dangerous else _create_plain_info_tool
+    having("mcp", mcp, "a FastMCP server", "tool")
     names: list[str] = []
     for make in (
         create_list_references_tool,
@@ -89,7 +91,7 @@ def register_admin_tools(
         create_get_cache_stats_tool,
     ):
         tool: Any = make(cache, admin_check)
-        tool.__name__ = tool.__qualname__ = prefix + tool.__name__
+        tool.__name__ = tool.__qualname__ = text("prefix", prefix) + tool.__name__
         mcp.tool(tool)
         names.append(tool.__name__)
     return names
@@ -140,7 +142,7 @@ def create_list_references_tool(cache: "RefCache", admin_check: AdminChecker | N
             "namespace_filter": namespace,
         }
 
-    return _with_context(list_references)
+    return _for_admins(list_references, cache, admin_check)
 
 
 def create_get_reference_info_tool(cache: "RefCache", admin_check: AdminChecker | None = None) -> Tool:
@@ -159,7 +161,7 @@ def create_get_reference_info_tool(cache: "RefCache", admin_check: AdminChecker 
             info["value"] = as_sent(shown_value(entry))
         return info
 
-    return _with_context(get_reference_info)
+    return _for_admins(get_reference_info, cache, admin_check)
 
 
 def _create_plain_info_tool(cache: "RefCache", admin_check: AdminChecker | None = None) -> Tool:
@@ -169,7 +171,7 @@ def _create_plain_info_tool(cache: "RefCache", admin_check: AdminChecker | None 
         return await tool(ref_id, ctx=ctx)
 
     get_reference_info.__doc__ = tool.__doc__
-    return _with_context(get_reference_info)
+    return _for_admins(get_reference_info, cache, admin_check)
 
 
 def create_delete_reference_tool(cache: "RefCache", admin_check: AdminChecker | None = None) -> Tool:
@@ -187,7 +189,7 @@ def create_delete_reference_tool(cache: "RefCache", admin_check: AdminChecker | 
             return {"success": True, "message": f"Reference '{ref_id}' deleted", "ref_id": ref_id}
         return {"success": False, "error": "Not found", **_not_found(ref_id)}
 
-    return _with_context(delete_reference)
+    return _for_admins(delete_reference, cache, admin_check)
 
 
 def create_clear_namespace_tool(cache: "RefCache", admin_check: AdminChecker | None = None) -> Tool:
@@ -217,7 +219,7 @@ def create_clear_namespace_tool(cache: "RefCache", admin_check: AdminChecker | N
             "include_children": include_children,
         }
 
-    return _with_context(clear_namespace)
+    return _for_admins(clear_namespace, cache, admin_check)
 
 
 def create_get_cache_stats_tool(cache: "RefCache", admin_check: AdminChecker | None = None) -> Tool:
@@ -257,7 +259,7 @@ def create_get_cache_stats_tool(cache: "RefCache", admin_check: AdminChecker | N
             "references_by_type": dict(types),
         }
 
-    return _with_context(get_cache_stats)
+    return _for_admins(get_cache_stats, cache, admin_check)
 
 
 async def _admitted(cache: "RefCache", ctx: Any, admin_check: AdminChecker | None) -> "Actor | None":
@@ -290,8 +292,11 @@ async def _check_admin(ctx: Any, admin_check: AdminChecker | None) -> None:
         raise PermissionDeniedError
 
 
-def _with_context(tool: Any) -> Tool:
+def _for_admins(tool: Any, cache: "RefCache", admin_check: AdminChecker | None) -> Tool:
     """Let FastMCP fill in `ctx`; its type is looked up here, so that nobody else has to import FastMCP."""
+    a_cache(cache)
+    if admin_check is not None and not callable(admin_check):  # pyright: ignore[reportUnnecessaryComparison]
+        raise wrong_type("admin_check", "a function of the context", admin_check)
     try:
         from fastmcp import Context
     except ImportError:  # another framework's server, or a test

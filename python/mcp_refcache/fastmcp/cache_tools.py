@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 from pydantic import Field
 
 from mcp_refcache import _compat, _core
+from mcp_refcache._arguments import a_cache, having, whole
 from mcp_refcache._caller import aread_caller
 from mcp_refcache._made import expires_in, not_found, own_results
 from mcp_refcache._results import as_sent
@@ -68,13 +69,13 @@ def register_cache_tools(mcp: Any, cache: "RefCache", *, full_limit: int | None 
         register_cache_tools(mcp, cache)
         ```
     """
-    if full_limit is not None and full_limit < 1:
-        raise ValueError(f"full_limit must be 1 or greater, not {full_limit}")
+    if full_limit is not None:
+        whole("full_limit", full_limit, 1)
 
     # the tools promise no type of results: a schema that says "an object" is not worth its tokens
     caches = caches_of(mcp)
     is_first = not caches
-    caches[cache.name] = cache
+    caches[a_cache(cache).name] = cache
     if not is_first:
         return ["get_cached_result"]
 
@@ -134,14 +135,14 @@ def register_list_tool(mcp: Any, cache: "RefCache") -> list[str]:
         results.sort(key=lambda result: result["age_s"])
         return {"results": results[:limit]}
 
-    caches_of(mcp)[cache.name] = cache
+    caches_of(mcp)[a_cache(cache).name] = cache
     mcp.tool(list_cached_results, name="list_cached_results", annotations=_HINTS)
     return ["list_cached_results"]
 
 
 def caches_of(mcp: Any) -> "dict[str, RefCache]":
     """Return the caches that a server's tools read from, by name."""
-    return _caches_of.setdefault(mcp, {})
+    return _caches_of.setdefault(having("mcp", mcp, "a FastMCP server", "tool"), {})
 
 
 def cache_for(mcp: Any, ref_id: str) -> "RefCache":

@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 from fastmcp.server.middleware import Middleware
 
 from mcp_refcache import _compat
+from mcp_refcache._arguments import having
 from mcp_refcache._caller import aread_caller
 from mcp_refcache._docs import shorten
 from mcp_refcache._made import called_as
@@ -44,6 +45,7 @@ def install(
     admin: Callable[..., Any] | None,
 ) -> list[str]:
     """Do what `RefCache.install` says."""
+    having("mcp", mcp, "a FastMCP server", "add_middleware", "tool")
     has = _installed.setdefault(mcp, set())
     names: list[str] = []
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import TypeVar
 
+from mcp_refcache._arguments import names, text
 from mcp_refcache._docs import document
 
 __all__ = [
@@ -182,7 +183,7 @@ def cached_tool_description(
     Returns:
         The sentences, joined by blanks.
     """
-    sentences = [base_description.rstrip(".") + "."]
+    sentences = [text("base_description", base_description).rstrip(".") + "."]
     if returns_reference:
         sentences.append(f"Large results come as a reference (ref_id) with a preview. {_RETRIEVAL}")
     if supports_pagination:
@@ -222,7 +223,7 @@ def format_response_hint(
         lines.append("    page: The page shown, from 1")
         lines.append("    total_pages: Number of pages")
     if available_actions:
-        lines.append(f"    available_actions: [{', '.join(available_actions)}]")
+        lines.append(f"    available_actions: [{', '.join(names('available_actions', available_actions))}]")
     return "\n".join(lines)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from fastmcp.server.middleware import Middleware
 
 from mcp_refcache import _compat, _core
+from mcp_refcache._arguments import a_cache, names, whole
 from mcp_refcache._caller import Caller, aread_caller
 from mcp_refcache._inputs import looks_like_one
 from mcp_refcache._made import DEAD_REFERENCE, not_usable
@@ -68,19 +69,16 @@ class RefCacheMiddleware(Middleware):
         tools: Iterable[str] | None = None,
         exclude: Iterable[str] = (),
     ) -> None:
-        for name, names in (("tools", tools), ("exclude", exclude)):
-            if isinstance(names, str):
-                raise TypeError(f"{name} must be a list of names, not the str {names!r}")
-        if max_tokens is not None and max_tokens < 1:
-            raise ValueError(f"max_tokens must be 1 or greater, not {max_tokens}")
-        self._cache = cache
+        if max_tokens is not None:
+            whole("max_tokens", max_tokens, 1)
+        self._cache = a_cache(cache)
         cache._made.expect(None)
         self._limit = cache.preview_config.max_size if max_tokens is None else max_tokens
         counts_tokens = cache.preview_config.size_mode == SizeMode.TOKEN
         self._counts_as_cache = counts_tokens or max_tokens is None
         self._own_measurer = None if self._counts_as_cache else TokenMeasurer(TiktokenAdapter())
-        self._tools = None if tools is None else frozenset(tools)
-        self._exclude = frozenset(exclude)
+        self._tools = None if tools is None else frozenset(names("tools", tools))
+        self._exclude = frozenset(names("exclude", exclude))
 
     def _handles(self, name: str) -> bool:
         # what reads references takes them as they are, and its answers have a limit of their own

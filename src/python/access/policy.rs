@@ -11,6 +11,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyFrozenSet, PyString, PyType};
 use pyo3::{PyTraverseError, PyVisit, intern, pybacked::PyBackedStr};
 
+use super::super::arguments::wrong_type;
 use super::super::error::{from_py, to_py};
 use super::permission;
 use crate::access::{AccessPolicy, ActorPattern, ActorPatterns, Masks, Permission, PolicySource};
@@ -79,7 +80,7 @@ fn read<'py>(policy: &Bound<'py, PyAny>) -> PyResult<AccessPolicy> {
     let user_permissions = permissions(intern!(py, "user_permissions"))?;
     let agent_permissions = permissions(intern!(py, "agent_permissions"))?;
     if user_permissions.is_none() && agent_permissions.is_none() {
-        policy.getattr(intern!(py, "agent_permissions"))?; // no policy at all: AttributeError
+        return Err(wrong_type("policy", "an AccessPolicy", policy));
     }
     Ok(AccessPolicy {
         user_permissions: user_permissions.unwrap_or_default(),

@@ -1,7 +1,9 @@
 //! A preview generator of the user's own, in the place of those of the core.
 
+use pyo3::intern;
 use pyo3::prelude::*;
 
+use super::super::arguments::wrong_type;
 use super::super::{preview, snapshot};
 use crate::cache::{GetOptions, RefCache};
 use crate::entry::Entry;
@@ -48,13 +50,18 @@ impl ForeignGenerator {
     ) -> PyResult<Bound<'py, PyAny>> {
         let value = snapshot::fresh(py, &entry.value)?;
         let max_size = options.max_size.unwrap_or_else(|| core.preview_size(entry));
-        preview::generate_foreign(
+        let result = preview::generate_foreign(
             self.generator.bind(py),
             &value,
             max_size,
             self.measurer.bind(py),
             options.page,
             options.page_size,
-        )
+        )?;
+        if !result.hasattr(intern!(py, "preview"))? {
+            let what = "what preview_generator generates";
+            return Err(wrong_type(what, "a PreviewResult", &result));
+        }
+        Ok(result)
     }
 }

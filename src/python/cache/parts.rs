@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
 
 use super::super::access::PyPolicy;
-use super::super::arguments;
+use super::super::arguments::{self, number};
 use super::super::audit::AuditLog;
 use super::super::error::to_py;
 use super::super::hook::Hook;
@@ -88,10 +88,14 @@ pub(super) fn store(
 /// Size and strategy of previews, as a `PreviewConfig` says now.
 pub(super) fn config(preview_config: &Bound<'_, PyAny>) -> PyResult<PreviewConfig> {
     let py = preview_config.py();
-    let max_size = preview_config.getattr(intern!(py, "max_size"))?.extract()?;
+    let max_size = number(
+        "max_size",
+        1,
+        Some(&preview_config.getattr(intern!(py, "max_size"))?),
+    )?;
     let strategy = preview_config.getattr(intern!(py, "default_strategy"))?;
     let strategy: PreviewStrategy = strategy.extract::<&str>()?.parse().map_err(to_py)?;
-    PreviewConfig::new(max_size, strategy).map_err(to_py)
+    PreviewConfig::new(max_size.unwrap_or(0), strategy).map_err(to_py)
 }
 
 /// A rule for namespaces: pattern, TTL, policy.
