@@ -224,6 +224,10 @@ class Cache:
         """
         Gives a lease back; whether the holder of the token still had it.
         """
+    def removed(self, /) -> Removed | None:
+        """
+        What the store removes of this cache by itself, from now on; None for a store that does not know.
+        """
     def renew(self, /, lease: str, token: int, seconds: float, *, wait: bool = True) -> Any:
         """
         Lets a lease end so many seconds from now instead; whether the holder of the token still has it.
@@ -503,6 +507,17 @@ class RedisStore(Store):
         """
 
 @final
+class Removed:
+    """
+    What the store of a cache removes by itself, from now on.
+    """
+    def take(self, /) -> tuple[list[tuple[str, str, bool]], int, int]:
+        """
+        What went since the last time: reference, namespace and whether it was evicted, not expired; then how many
+        more expired, and how many more were evicted, than are told one by one.
+        """
+
+@final
 class SealedStore(Store):
     """
     The native store behind `mcp_refcache.backends.EncryptedBackend`.
@@ -765,6 +780,7 @@ __all__ = [
     "MemoryStore",
     "Never",
     "RedisStore",
+    "Removed",
     "SealedStore",
     "SqliteStore",
     "Store",
