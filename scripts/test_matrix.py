@@ -17,7 +17,7 @@ VENVS = ROOT / ".venv-matrix"
 #: What users have: the first of 2.14 that is supported, and the last of each later series.
 VERSIONS = {
     "2.14": "fastmcp==2.14.*",
-    "3.4": "fastmcp==3.4.*",
+    "3.4": "fastmcp[tasks]==3.4.*",
     "4.0": "fastmcp[tasks]==4.0.*",
     "4.1": "fastmcp[tasks]==4.1.*",
 }
