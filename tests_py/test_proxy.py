@@ -531,6 +531,10 @@ class TestOverHttp:
 
         asyncio.run(run())
 
+    @pytest.mark.skipif(
+        fastmcp.__version__.startswith("2."),
+        reason="FastMCP 2 does not notice that a server behind a URL went",
+    )
     def test_a_server_that_was_restarted_is_reached_again(
         self, start: Programs, everything: list[str], connect: Connect
     ) -> None:
