@@ -441,10 +441,6 @@ class MemoryStore(Store):
         """
         The entry with this key, also if it is expired and not yet removed.
         """
-    def removed(self, /) -> tuple[int, int]:
-        """
-        How many entries have been evicted, and how many removed as expired, until now.
-        """
     def set_max_bytes(self, /, max_bytes: Any | None) -> None:
         """
         Sets the most bytes of JSON text to keep; None = no limit.

@@ -52,8 +52,6 @@ struct Store {
     /// 0 = no limit
     max_bytes: AtomicU64,
     ticks: AtomicU64,
-    evicted: AtomicU64,
-    expired: AtomicU64,
     removals: Removals,
     clock: Arc<dyn Clock>,
     sweeper: Sweeper,
@@ -99,8 +97,6 @@ impl MemoryBackend {
             limit: AtomicUsize::new(limit.unwrap_or(0)),
             max_bytes: AtomicU64::new(0),
             ticks: AtomicU64::new(0),
-            evicted: AtomicU64::new(0),
-            expired: AtomicU64::new(0),
             removals: Removals::default(),
             clock,
             sweeper: Sweeper::default(),
@@ -131,16 +127,6 @@ impl MemoryBackend {
             .limit
             .store(checked(limit)?.unwrap_or(0), Ordering::Relaxed);
         Ok(())
-    }
-
-    /// How many entries have made room for others until now.
-    pub fn evicted(&self) -> u64 {
-        self.0.evicted.load(Ordering::Relaxed)
-    }
-
-    /// How many entries have been removed until now because their time was over.
-    pub fn expired(&self) -> u64 {
-        self.0.expired.load(Ordering::Relaxed)
     }
 
     /// Bytes of the JSON texts of all values; one that has no such text counts nothing.
@@ -340,11 +326,6 @@ impl Store {
     /// Removes an entry that nobody asked to remove.
     fn lose(&self, ledger: &mut Ledger, id: &Arc<str>, why: Why) -> Option<Arc<Entry>> {
         let entry = self.remove(ledger, id)?;
-        let counter = match why {
-            Why::Expired => &self.expired,
-            Why::Evicted => &self.evicted,
-        };
-        counter.fetch_add(1, Ordering::Relaxed);
         let removal = Removal::new(Arc::clone(id), Arc::clone(&entry.namespace), why);
         self.removals.tell(&removal);
         Some(entry)
