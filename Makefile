@@ -65,7 +65,7 @@ test-py: build redis $(SERVERS)/.installed ## Run the Python tests
 	$(BIN)/python -m pytest
 
 .PHONY: test-oldest
-test-oldest: build ## Run the FastMCP tests on the oldest supported FastMCP; test-py has the newest
+test-oldest: build $(SERVERS)/.installed ## Run the FastMCP tests on the oldest supported FastMCP; test-py has the newest
 	$(BIN)/python scripts/test_matrix.py 2.14
 
 .PHONY: test-fuzz
@@ -77,7 +77,7 @@ fuzz: ## Fuzz each target for 10 minutes; `fuzz/run 600 glob` fuzzes one
 	fuzz/run 600
 
 .PHONY: test-matrix
-test-matrix: build ## Run the FastMCP tests on every supported FastMCP
+test-matrix: build $(SERVERS)/.installed ## Run the FastMCP tests on every supported FastMCP
 	$(BIN)/python scripts/test_matrix.py
 
 .PHONY: test-long

@@ -13,11 +13,13 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
+#: Where the servers of others are installed that the proxy wraps.
+SERVERS = str(Path(sys.executable).parent)
 VENVS = ROOT / ".venv-matrix"
 #: What users have: the first of 2.14 that is supported, and the last of each later series.
 VERSIONS = {
     "2.14": "fastmcp==2.14.*",
-    "3.4": "fastmcp==3.4.*",
+    "3.4": "fastmcp[tasks]==3.4.*",
     "4.0": "fastmcp[tasks]==4.0.*",
     "4.1": "fastmcp[tasks]==4.1.*",
 }
@@ -34,6 +36,10 @@ TESTS = (
     "test_middleware.py",
     "test_ref.py",
     "test_fastmcp_tasks.py",
+    "test_proxy.py",
+    "test_events.py",
+    "test_admin_tools.py",
+    "test_async_timeout.py",
 )
 
 
@@ -50,7 +56,7 @@ def test(version: str, folder: Path) -> bool:
     tests = [str(ROOT / "tests_py" / name) for name in TESTS]
     # old versions warn about their own dependencies, which is no fault of ours
     command = [str(python), "-m", "pytest", "-p", "no:warnings", *tests]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "python")}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "python"), "MCP_TEST_SERVERS": SERVERS}
     return subprocess.run(command, cwd=ROOT, env=environment).returncode == 0
 
 

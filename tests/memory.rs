@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mcp_refcache::backend::{Backend, PutOptions, Scope, Want};
+use mcp_refcache::backend::{Backend, PutOptions, Scope, Want, Why};
 use mcp_refcache::value::{Document, Value};
 use mcp_refcache::{AccessPolicy, Clock, Details, Entry, KeyName, ManualClock, MemoryBackend};
 
@@ -137,6 +137,21 @@ async fn beyond_the_limit_the_expired_goes_first() {
     put(&backend, "c:2", "public", Some(NOW - 1.0)).await;
     put(&backend, "c:3", "public", None).await;
     assert_eq!(ids(&backend, None).await, ["c:1", "c:3"]);
+}
+
+#[tokio::test]
+async fn who_listens_learns_what_goes_by_itself() {
+    let backend = MemoryBackend::with_limit(1).unwrap();
+    let log = backend.removals().unwrap().log("c");
+    put(&backend, "c:1", "n", None).await;
+    put(&backend, "c:2", "n", Some(NOW + 1.0)).await;
+    backend.purge(NOW + 1.0).await.unwrap();
+    put(&backend, "c:3", "n", None).await;
+    backend.delete("c:3").await.unwrap();
+    let gone = log.take().entries.into_iter();
+    let gone: Vec<_> = gone.map(|gone| (gone.id.to_string(), gone.why)).collect();
+    let told = [("c:1".into(), Why::Evicted), ("c:2".into(), Why::Expired)];
+    assert_eq!(gone, told);
 }
 
 #[tokio::test]

@@ -2,9 +2,13 @@
 
 import asyncio
 import logging
+import subprocess
+import sys
 import threading
+import time
 
 import pytest
+from json_file_backend import JsonFileBackend
 
 from mcp_refcache import (
     POLICY_EXECUTE_ONLY,
@@ -15,7 +19,7 @@ from mcp_refcache import (
     RefCache,
     _core,
 )
-from mcp_refcache.backends import MemoryTaskBackend
+from mcp_refcache.backends import EncryptedBackend, MemoryBackend, MemoryTaskBackend, SQLiteBackend
 from mcp_refcache.events import CacheEvent, EventKind, log_events
 from mcp_refcache.metrics import CacheMetrics
 
@@ -83,7 +87,10 @@ class TestWhatIsTold:
         for ref in (*refs, "c:0123456789abcdef", refs[0]):
             with pytest.raises(KeyError):
                 cache.get(ref)
-        assert kinds(gathered[2:]) == ["evicted", "expired", "missing", "missing"]
+        assert kinds(gathered[2:]) == ["evicted", "missing", "expired", "missing", "missing"]
+        cache._backend.keys()  # removes what has expired
+        cache.set("c", 1)
+        assert kinds(gathered[7:]) == ["stored"], "what was told is not told again"
 
     def test_a_key_is_never_told(self, cache, events):
         cache.set(SECRET, 1)
@@ -94,6 +101,88 @@ class TestWhatIsTold:
             cache.get(SECRET)
         assert SECRET not in repr(events)
         assert kinds(events) == ["stored", "previewed", "resolved", "deleted", "missing"]
+
+
+def stores(tmp_path):
+    """Stores that remove by themselves, with room for two."""
+    memory, file = MemoryBackend(max_size=2), SQLiteBackend(tmp_path / "c.db", max_entries=2)
+    sealed = EncryptedBackend(MemoryBackend(max_size=2), EncryptedBackend.generate_key())
+    return {"memory": memory, "sqlite": file, "encrypted": sealed}
+
+
+@pytest.mark.parametrize("store", ["memory", "sqlite", "encrypted"])
+class TestWhatAStoreRemovesByItself:
+    @pytest.fixture
+    def cache(self, store, tmp_path):
+        return RefCache(name="c", backend=stores(tmp_path)[store])
+
+    def test_it_is_told_at_once_what_makes_room(self, cache, events):
+        refs = [cache.set(str(number), number, namespace="n").ref_id for number in range(3)]
+        evicted = events[-1]
+        assert kinds(events) == ["stored"] * 3 + ["evicted"]
+        assert (evicted.ref_id, evicted.namespace, evicted.operation) == (refs[0], "n", "remove")
+        assert (evicted.count, evicted.actor, evicted.backend) == (1, None, type(cache._backend).__name__)
+        with pytest.raises(KeyError):
+            cache.get(refs[0])
+        assert kinds(events)[4:] == ["missing"]
+
+    def test_what_expires_is_told_though_nobody_asks(self, cache, events, clock):
+        ref = cache.set("brief", 1, ttl=5).ref_id
+        cache.set("lasting", 1)
+        clock.now += 6
+        until(lambda: len(events) == 3)
+        assert (kinds(events)[2], events[2].ref_id) == ("expired", ref)
+
+    def test_what_somebody_removes_is_no_loss(self, cache, events):
+        cache.delete(cache.set("k", 1).ref_id, actor="user")
+        cache.set("k", 1)
+        cache.set("k", 2)
+        cache.clear()
+        assert kinds(events) == ["stored", "deleted", "stored", "stored", "cleared"]
+
+    def test_each_cache_is_told_of_its_own(self, cache, events):
+        other, others = RefCache(name="other", backend=cache._backend), []
+        other.events.subscribe(others.append)
+        for number in range(3):
+            cache.set(str(number), number)
+        other.set("k", 1)
+        cache.set("last", 1)
+        assert kinds(others) == ["stored"]
+        assert kinds(events).count("evicted") == 3
+
+
+def until(is_so):
+    """Wait until it is so."""
+    end = time.monotonic() + 10
+    while not is_so():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_a_forked_child_is_told_as_well(cache, events):
+    code = """
+import os, sys, time
+from mcp_refcache import RefCache
+cache, told = RefCache(name="c"), []
+cache.events.subscribe(lambda event: told.append(event.kind.value))
+if os.fork():
+    sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))
+cache.set("k", 1, ttl=0.2)
+end = time.monotonic() + 10
+while told != ["stored", "expired"] and time.monotonic() < end:
+    time.sleep(0.02)
+os._exit(told != ["stored", "expired"])
+"""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, timeout=60)
+
+
+def test_who_no_longer_listens_needs_no_thread(cache):
+    before = set(threading.enumerate())
+    stop = cache.events.subscribe(lambda event: None)
+    (thread,) = set(threading.enumerate()) - before
+    assert thread.name == "refcache-removals"
+    stop()
+    until(lambda: not thread.is_alive())
 
 
 class TestCalls:
@@ -325,7 +414,7 @@ class TestMetrics:
         assert (told["evictions"], told["expirations"]) == (6, 0)
         cache.set("brief", 1, ttl=1)
         clock.now += 5
-        cache._backend.keys()
+        cache._backend.keys()  # looks for what has expired
         told = metrics.snapshot()
         assert (told["evictions"], told["expirations"]) == (7, 1)
         metrics.close()
@@ -333,8 +422,15 @@ class TestMetrics:
         assert metrics.snapshot()["evictions"] == 7
         assert 'refcache_evictions_total{cache="c"} 7' in metrics.prometheus()
 
-    def test_of_a_store_that_does_not_count_those_that_are_missed_are(self, clock, tmp_path):
-        cache = RefCache(name="c", backend=f"sqlite:///{tmp_path}/c.db")
+    def test_caches_of_one_name_on_one_store_lose_the_same_entries(self):
+        cache = RefCache(name="c", max_size=1)
+        metrics = CacheMetrics(cache, RefCache(name="c", backend=cache._backend))
+        cache.set("a", 1)
+        cache.set("b", 1)
+        assert metrics.snapshot()["evictions"] == 1
+
+    def test_of_a_store_that_does_not_tell_those_that_are_missed_are(self, clock, tmp_path):
+        cache = RefCache(name="c", backend=JsonFileBackend(tmp_path / "c.json"))
         metrics = CacheMetrics(cache)
         ref = cache.set("brief", 1, ttl=1).ref_id
         clock.now += 5

@@ -1,7 +1,7 @@
 """FastMCP's background tasks with cached tools: they work, and nothing crosses between callers."""
 
 import asyncio
-import importlib
+import importlib.util
 
 import pytest
 from servers import connect, served, token_verifier
@@ -10,7 +10,15 @@ from mcp_refcache import PreviewConfig, RefCache
 from mcp_refcache.fastmcp import RefCacheMiddleware
 
 fastmcp = importlib.import_module("fastmcp")
-tasks = pytest.importorskip("fastmcp_tasks", reason="an extra of FastMCP 4")
+pytest.importorskip("docket", reason="comes with fastmcp[tasks]")
+
+#: Tasks are part of FastMCP before 4, and an extension later.
+IS_EXTENSION = importlib.util.find_spec("fastmcp_tasks") is not None
+
+#: There a task has neither its caller's token nor a context; it is nobody's, and shares nothing.
+knows_its_caller = pytest.mark.skipif(
+    fastmcp.__version__.startswith("2."), reason="a task of FastMCP 2 does not know its caller"
+)
 
 
 @pytest.fixture
@@ -20,7 +28,8 @@ def cache():
 
 def make_server(cache, **options):
     mcp = fastmcp.FastMCP("s", **options)
-    mcp.add_extension(tasks.TasksExtension())
+    if IS_EXTENSION:
+        mcp.add_extension(importlib.import_module("fastmcp_tasks").TasksExtension())
     cache.install(mcp)
     mcp.add_middleware(RefCacheMiddleware(cache, exclude=["mine", "talk"]))
     mcp.runs = []
@@ -44,8 +53,25 @@ def make_server(cache, **options):
     return mcp
 
 
+async def start(client, name, **arguments):
+    """Start a call in the background."""
+    if IS_EXTENSION:
+        start = importlib.import_module("fastmcp_tasks.client").call_tool_task
+        return await start(client, name, arguments)
+    return await client.call_tool(name, arguments, task=True)
+
+
+async def done(client, name, **arguments):
+    """What a call in the background gives."""
+    return told(await (await start(client, name, **arguments)).result())
+
+
 async def answer(client, name, **arguments):
-    result = await client.call_tool(name, arguments, raise_on_error=False)
+    """What a call in the foreground gives."""
+    return told(await client.call_tool(name, arguments, raise_on_error=False))
+
+
+def told(result):
     return result.content[0].text if result.is_error else result.structured_content
 
 
@@ -53,7 +79,7 @@ async def test_a_task_has_no_session_and_shares_nothing(cache):
     mcp = make_server(cache)
     async with connect(mcp) as one, connect(mcp) as other:
         refs = {
-            (await answer(client, name, n=500))["ref_id"]
+            (await done(client, name, n=500))["ref_id"]
             for client in (one, other)
             for name in ("mine", "talk")
         }
@@ -62,6 +88,7 @@ async def test_a_task_has_no_session_and_shares_nothing(cache):
             assert "ref_not_found" in await answer(one, "get_cached_result", ref_id=ref)
 
 
+@knows_its_caller
 async def test_a_task_is_its_users(cache):
     mcp = make_server(cache, auth=token_verifier())
     async with (
@@ -69,14 +96,15 @@ async def test_a_task_is_its_users(cache):
         connect(url, auth="alice-token") as alice,
         connect(url, auth="bob-token") as bob,
     ):
-        hers = await answer(alice, "mine", n=500)
+        hers = await done(alice, "mine", n=500)
         assert hers["namespace"] == "user:alice"
-        assert (await answer(alice, "mine", n=500))["ref_id"] == hers["ref_id"]
+        assert (await done(alice, "mine", n=500))["ref_id"] == hers["ref_id"]
         assert (await answer(alice, "get_cached_result", ref_id=hers["ref_id"]))["preview"]
-        assert (await answer(bob, "mine", n=500))["namespace"] == "user:bob"
+        assert (await done(bob, "mine", n=500))["namespace"] == "user:bob"
         assert "ref_not_found" in await answer(bob, "get_cached_result", ref_id=hers["ref_id"])
 
 
+@knows_its_caller
 async def test_a_task_tells_its_progress(cache):
     mcp = make_server(cache)
     goes_on = asyncio.Event()
@@ -89,10 +117,10 @@ async def test_a_task_tells_its_progress(cache):
         return list(range(n))
 
     async with connect(mcp) as client:
-        task = await importlib.import_module("fastmcp_tasks.client").call_tool_task(client, "slow", {"n": 3})
+        task = await start(client, "slow", n=3)
         # FastMCP tells it to those who ask for the status, and sends none to a `progress_handler`
-        async for told in statuses(task):
-            if told.status_message == "step 1":
+        async for status in statuses(task):
+            if message_of(status) == "step 1":
                 break
         goes_on.set()
         assert (await task.result()).structured_content["value"] == [0, 1, 2]
@@ -100,10 +128,14 @@ async def test_a_task_tells_its_progress(cache):
 
 async def statuses(task):
     """What a client is told of a task that is not over, again and again."""
-    while (told := await task.status()).status == "working":
-        yield told
+    while (status := await task.status()).status == "working":
+        yield status
         await asyncio.sleep(0.02)
-    pytest.fail(f"the task ended before it told its progress: {told.status}")
+    pytest.fail(f"the task ended before it told its progress: {status.status}")
+
+
+def message_of(status):
+    return status.status_message if IS_EXTENSION else status.statusMessage
 
 
 async def test_a_task_that_is_cancelled_stores_nothing_and_may_run_again(cache):
@@ -122,15 +154,16 @@ async def test_a_task_that_is_cancelled_stores_nothing_and_may_run_again(cache):
         return n
 
     async with connect(mcp) as client:
-        call = asyncio.ensure_future(client.call_tool("slow", {"n": 7}))
+        task = await start(client, "slow", n=7)
         while not started:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
-        call.cancel()
-        await asyncio.gather(call, return_exceptions=True)
+        await task.cancel()
+        while not stopped:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
         assert not cache._backend.keys()
-        assert (await answer(client, "slow", n=7))["value"] == 7
+        assert (await done(client, "slow", n=7))["value"] == 7
 
 
 async def test_results_of_plain_tasks_pass(cache):
     async with connect(make_server(cache)) as client:
-        assert (await answer(client, "plain", n=500))["result"] == list(range(500))
+        assert (await done(client, "plain", n=500))["result"] == list(range(500))

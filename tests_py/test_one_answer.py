@@ -32,7 +32,6 @@ def cache() -> RefCache:
     return RefCache("c", identity=lambda context: Identity(user="bob", session="s2"))
 
 
-
 def stored(cache: RefCache, kind: str) -> str:
     """The reference of an entry in a namespace that counts for the server's own use, too."""
     options = {"namespace": None, "policy": None, "tool_name": None, "ttl": None} | FORBIDDEN[kind]

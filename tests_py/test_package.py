@@ -112,6 +112,27 @@ def test_everything_imports_without_optional_packages():
     assert run(code) == "ok\n"
 
 
+def test_a_fastmcp_that_is_too_old_is_refused_with_what_to_install(tmp_path):
+    (tmp_path / "fastmcp-2.12.5.dist-info").mkdir()
+    (tmp_path / "fastmcp-2.12.5.dist-info" / "METADATA").write_text("Name: fastmcp\nVersion: 2.12.5\n")
+    told = "FastMCP 2.14 or newer is needed, this is 2.12.5: pip install --upgrade 'fastmcp>=2.14'"
+    code = f"""
+import sys
+sys.path.insert(0, {str(tmp_path)!r})
+from mcp_refcache import RefCache
+for use in (lambda: RefCache().install(None), lambda: __import__("mcp_refcache.fastmcp").fastmcp.RefCacheMiddleware):
+    try:
+        use()
+    except ImportError as error:
+        print(error)
+from mcp_refcache._cli import main
+sys.exit(main(["proxy", "--", "python"]))
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ended.stdout == f"{told}\n{told}\n"
+    assert (ended.returncode, ended.stderr) == (2, f"mcp-refcache: {told}\n")
+
+
 def test_optional_packages_are_not_loaded_by_importing():
     code = (
         f"import sys\nfrom mcp_refcache import *\nprint([m for m in {OPTIONAL_PACKAGES} if m in sys.modules])"

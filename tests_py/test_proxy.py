@@ -6,6 +6,7 @@ They come from PyPI and npm (`make test` installs them); `MCP_TEST_SERVERS` name
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import os
 import shutil
@@ -51,8 +52,12 @@ def server(name: str) -> str:
 Connect = Callable[..., AbstractAsyncContextManager[Client]]
 
 
+#: The eras of the protocol that this FastMCP speaks; old ones know that of the handshake alone.
+HAS_ERAS = "mode" in inspect.signature(Client.__init__).parameters
+ERAS = ["auto", "legacy"] if HAS_ERAS else ["legacy"]
+
 #: A process for each client, proxy and server takes its time: both eras where they differ.
-in_both_eras = pytest.mark.parametrize("connect", ["auto", "legacy"], indirect=True)
+in_both_eras = pytest.mark.parametrize("connect", ERAS, indirect=True)
 
 
 @pytest.fixture
@@ -70,11 +75,18 @@ def connect(request: pytest.FixtureRequest, tmp_path: Path) -> Connect:
             transport = StdioTransport(
                 program, arguments, env=environment, cwd=str(HERE), keep_alive=False, log_file=errors
             )
-            options.setdefault("mode", mode)
-            async with Client(transport, timeout=60, **options) as client:
+            async with client_of(transport, timeout=60, **{"mode": mode, **options}) as client:
                 yield client
 
     return connect
+
+
+def client_of(target: Any, *, mode: str, **options: Any) -> Client:
+    return Client(target, **({"mode": mode} if HAS_ERAS else {}), **options)
+
+
+def instructions_of(client: Client) -> str:
+    return client.instructions if HAS_ERAS else client.initialize_result.instructions
 
 
 def proxy(*arguments: str) -> list[str]:
@@ -340,9 +352,10 @@ async def test_tools_can_be_chosen_and_left_out(connect: Connect, files: list[st
 @in_both_eras
 async def test_the_servers_own_instructions_are_handed_on(connect: Connect, everything: list[str]) -> None:
     async with connect(everything) as direct, connect(proxy("--", *everything)) as proxied:
-        assert direct.instructions
-        assert proxied.instructions.startswith(direct.instructions)
-        assert "get_cached_result" in proxied.instructions
+        said = instructions_of(proxied)
+        assert instructions_of(direct)
+        assert said.startswith(instructions_of(direct))
+        assert "get_cached_result" in said
 
 
 @in_both_eras
@@ -518,6 +531,10 @@ class TestOverHttp:
 
         asyncio.run(run())
 
+    @pytest.mark.skipif(
+        fastmcp.__version__.startswith("2."),
+        reason="FastMCP 2 does not notice that a server behind a URL went",
+    )
     def test_a_server_that_was_restarted_is_reached_again(
         self, start: Programs, everything: list[str], connect: Connect
     ) -> None:
@@ -542,10 +559,10 @@ class TestOverHttp:
         start(proxy("--transport", "http", "--port", str(port), "--max-tokens", "200", "--", *files), port)
         return f"http://127.0.0.1:{port}/mcp"
 
-    @pytest.mark.parametrize("mode", ["auto", "legacy"])
+    @pytest.mark.parametrize("mode", ERAS)
     def test_clients_use_references_over_http(self, mode: str, url: str, folder: Path) -> None:
         async def run() -> None:
-            async with Client(url, mode=mode) as client:
+            async with client_of(url, mode=mode) as client:
                 ref = answer(await call(client, "read_text_file", path=str(folder / "large.txt")))["ref_id"]
                 copy = str(folder / "copy.txt")
                 written = await call(client, "write_file", path=copy, content=ref)
@@ -556,7 +573,7 @@ class TestOverHttp:
 
     def test_a_session_cannot_use_the_references_of_another(self, url: str, folder: Path) -> None:
         async def run() -> None:
-            async with Client(url, mode="legacy") as one, Client(url, mode="legacy") as other:
+            async with client_of(url, mode="legacy") as one, client_of(url, mode="legacy") as other:
                 ref = answer(await call(one, "read_text_file", path=str(folder / "large.txt")))["ref_id"]
                 assert (await call(other, "get_cached_result", ref_id=ref)).is_error
                 assert (await call(other, "write_file", path=str(folder / "copy.txt"), content=ref)).is_error

@@ -5,8 +5,12 @@ import uuid
 from collections.abc import Mapping
 from contextlib import suppress
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 from weakref import WeakKeyDictionary
+
+#: The first version of FastMCP that is supported.
+OLDEST: Final = (2, 14)
 
 #: The session of a server that talks to one client through pipes.
 _PROCESS_SESSION: Final = f"process-{uuid.uuid4().hex}"
@@ -27,6 +31,21 @@ class TaskContext:
 
     def get_state(self, key: str) -> None:
         """Nothing."""
+
+
+def check_version() -> None:
+    """Refuse a FastMCP that is too old, before something in it is missed.
+
+    Raises:
+        ImportError: With what to install.
+    """
+    with suppress(PackageNotFoundError):  # under another name; what imports it will say if it is missing
+        found = version("fastmcp")
+        if tuple(int(part) for part in found.split(".")[:2] if part.isdigit()) < OLDEST:
+            oldest = ".".join(map(str, OLDEST))
+            raise ImportError(
+                f"FastMCP {oldest} or newer is needed, this is {found}: pip install --upgrade 'fastmcp>={oldest}'"
+            )
 
 
 def background_context() -> TaskContext | None:

@@ -224,6 +224,10 @@ class Cache:
         """
         Gives a lease back; whether the holder of the token still had it.
         """
+    def removed(self, /) -> Removed | None:
+        """
+        What the store removes of this cache by itself, from now on; None for a store that does not know.
+        """
     def renew(self, /, lease: str, token: int, seconds: float, *, wait: bool = True) -> Any:
         """
         Lets a lease end so many seconds from now instead; whether the holder of the token still has it.
@@ -439,10 +443,6 @@ class MemoryStore(Store):
         """
         The entry with this key, also if it is expired and not yet removed.
         """
-    def removed(self, /) -> tuple[int, int]:
-        """
-        How many entries have been evicted, and how many removed as expired, until now.
-        """
     def set_max_bytes(self, /, max_bytes: Any | None) -> None:
         """
         Sets the most bytes of JSON text to keep; None = no limit.
@@ -502,6 +502,17 @@ class RedisStore(Store):
     def ping(self, /) -> None:
         """
         Raises what keeps the server from answering.
+        """
+
+@final
+class Removed:
+    """
+    What the store of a cache removes by itself, from now on.
+    """
+    def take(self, /) -> tuple[list[tuple[str, str, bool]], int, int]:
+        """
+        What went since the last time: reference, namespace and whether it was evicted, not expired; then how many
+        more expired, and how many more were evicted, than are told one by one.
         """
 
 @final
@@ -767,6 +778,7 @@ __all__ = [
     "MemoryStore",
     "Never",
     "RedisStore",
+    "Removed",
     "SealedStore",
     "SqliteStore",
     "Store",

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from inspect import isawaitable
-from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from mcp_refcache import _core
+from mcp_refcache._removals import Removals
 from mcp_refcache.access.checker import PermissionDenied
 from mcp_refcache.events import EventKind
 from mcp_refcache.exceptions import RateLimitExceeded
@@ -20,9 +19,6 @@ if TYPE_CHECKING:
     from mcp_refcache.cache import RefCache
 
 Facts = dict[str, Any]
-
-#: Of so many references it is remembered when they expire, to tell what became of them.
-_MOST_REMEMBERED: Final = 10_000
 
 
 class Observed:
@@ -35,7 +31,7 @@ class Observed:
     def __init__(self, cache: RefCache) -> None:
         self.core = cache._core
         self.cache = cache
-        self.ends = _Ends()
+        self.removals = Removals(cache)
 
     @classmethod
     def of(cls, cache: RefCache) -> _core.Cache:
@@ -46,6 +42,12 @@ class Observed:
     def behind(core: _core.Cache) -> _core.Cache:
         """Return the native cache that a stand-in stands for."""
         return cast("Observed", core).core
+
+    @staticmethod
+    def catch_up(core: _core.Cache) -> None:
+        """Tell at once what the store of a cache removed by itself, if somebody listens."""
+        if isinstance(core, Observed):  # pyright: ignore[reportUnnecessaryIsInstance]
+            core.removals.tell()
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self.core, name)
@@ -98,6 +100,7 @@ class _Call:
             backend=type(self.observed.cache._backend).__name__,
             **facts,
         )
+        self.observed.removals.tell()
 
     def failed(self, error: BaseException) -> None:
         if isinstance(error, PermissionDenied):
@@ -108,7 +111,7 @@ class _Call:
             self.missing()
 
     def missing(self) -> None:
-        self.tell(self.observed.ends.fate(self.asked), ref_id=self.asked)
+        self.tell(self.observed.removals.fate(self.asked), ref_id=self.asked)
 
     @property
     def asked(self) -> str | None:
@@ -123,7 +126,7 @@ class _Call:
 
 
 def _stored(call: _Call, stored: _core.Found) -> None:
-    call.observed.ends.note(stored.ref_id, stored.expires_at)
+    call.observed.removals.note(stored.ref_id, stored.expires_at)
     call.tell(
         EventKind.STORED,
         ref_id=stored.ref_id,
@@ -164,7 +167,7 @@ def _counted(call: _Call, result: Any) -> None:
 
 def _deleted(call: _Call, was_there: bool) -> None:
     if was_there:
-        call.observed.ends.forget(call.asked)
+        call.observed.removals.forget(call.asked)
         call.tell(EventKind.DELETED, ref_id=call.asked, count=1)
 
 
@@ -182,33 +185,6 @@ _TELL: Final[dict[str, Callable[[_Call, Any], None]]] = {
     "answer": _answered,
     "count": _counted,
 }
-
-
-class _Ends:
-    """When the references that were stored lately expire."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._moments: OrderedDict[str, float | None] = OrderedDict()
-
-    def note(self, ref_id: str, expires_at: float | None) -> None:
-        with self._lock:
-            self._moments[ref_id] = expires_at
-            if len(self._moments) > _MOST_REMEMBERED:
-                self._moments.popitem(last=False)
-
-    def forget(self, ref_id: str | None) -> None:
-        with self._lock:
-            self._moments.pop(ref_id or "", None)
-
-    def fate(self, ref_id: str | None) -> EventKind:
-        """Tell what became of a reference that is not there; it is told once."""
-        with self._lock:
-            if ref_id not in self._moments:
-                return EventKind.MISSING
-            moment = self._moments.pop(ref_id)
-        is_over = moment is not None and moment <= time.time()
-        return EventKind.EXPIRED if is_over else EventKind.EVICTED
 
 
 def _named(actor: Any) -> str | None:

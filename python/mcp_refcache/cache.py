@@ -10,6 +10,7 @@ from mcp_refcache._arguments import mapping, names, one_of, text, whole, wrong_t
 from mcp_refcache._as_key_value import KeyValue
 from mcp_refcache._cached import Options, decorate
 from mcp_refcache._caller import aread_caller, in_request, read_caller
+from mcp_refcache._compat import check_version
 from mcp_refcache._execution import eta
 from mcp_refcache._locks import AsyncLock, Lock
 from mcp_refcache._made import Ledger
@@ -756,6 +757,7 @@ class RefCache:
             cache.install(mcp)
             ```
         """
+        check_version()
         from mcp_refcache.fastmcp.install import install  # needs FastMCP
 
         if identity is not None:

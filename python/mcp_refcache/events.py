@@ -1,4 +1,9 @@
-"""What happens in a cache, as a stream of typed events; never with a stored value in it."""
+"""What happens in a cache, as a stream of typed events; never with a stored value in it.
+
+What a store in memory removes by itself is told within two seconds, and so is what SQLite removes, in the process that
+removed it. Redis, key-value stores and backends of your own let entries go without a word: that is told when somebody
+asks for one.
+"""
 
 from __future__ import annotations
 
@@ -35,9 +40,10 @@ class EventKind(str, Enum):
     MISSING = "missing"
     """A reference or key was asked for that is not known."""
     EXPIRED = "expired"
-    """A reference was asked for whose time is over."""
+    """A value's time is over: told when it is removed, or when somebody asks for it, whatever comes first."""
     EVICTED = "evicted"
-    """A reference was asked for that had to make room, or was removed from outside."""
+    """A value made room for others: told when it is removed. Where the store cannot tell, it is told, like what was
+    removed from outside, when somebody asks for the reference."""
     DELETED = "deleted"
     """An entry was removed."""
     CLEARED = "cleared"
@@ -61,7 +67,7 @@ class CacheEvent:
         cache: The name of the cache.
         at: When, in seconds since 1970.
         operation: What was asked of the cache: `set`, `get`, `resolve`, `delete`, `clear`, `answer`, `call`,
-            `task`.
+            `task`; `remove` for what the store removed by itself.
         seconds: How long it took.
         ref_id: The reference.
         namespace: Where the entry lives.
@@ -75,7 +81,8 @@ class CacheEvent:
         shown: What was shown of it measures, in `unit`.
         unit: `token` or `character`.
         stored_bytes: Bytes of the value's JSON text.
-        count: How many entries were removed.
+        count: How many entries were removed; of those removed by the store itself each is told with its reference,
+            as long as they are not very many at once.
     """
 
     kind: EventKind

@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from mcp_refcache._removals import Removals, Removed
+from mcp_refcache._observed import Observed
+from mcp_refcache._arguments import a_cache
 from mcp_refcache.events import CacheEvent, EventKind
 
 if TYPE_CHECKING:
@@ -17,7 +18,8 @@ __all__ = ["CacheMetrics"]
 
 Labels = tuple[tuple[str, str], ...]
 
-_ENDS: Final = (EventKind.EVICTED, EventKind.EXPIRED)
+#: Entries that a cache loses, by the kind of event.
+LOST: Final = {EventKind.EVICTED: "evictions", EventKind.EXPIRED: "expirations"}
 
 #: What becomes of a call in the background, by the kind of event.
 TASKS: Final = {
@@ -39,8 +41,8 @@ _COUNTERS: Final = {
     "removed": "Entries that were removed on request.",
     "denials": "Requests that were denied.",
     "tasks": "Calls that went on in the background, by what became of them.",
-    "evictions": "Entries that made room for others; of SQLite and Redis, those that were asked for.",
-    "expirations": "Entries whose time was over and that were removed; of SQLite and Redis, those that were asked for.",
+    "evictions": "Entries that made room for others; of Redis, those that were asked for.",
+    "expirations": "Entries whose time was over; of Redis, those that were asked for.",
 }
 
 
@@ -65,26 +67,24 @@ class CacheMetrics:
         self._counts: Counter[tuple[str, Labels]] = Counter()
         self._seconds: dict[Labels, tuple[float, int]] = {}
         self._stops: list[Callable[[], None]] = []
-        self._removals: list[Removals] = []
+        self._caches: list[RefCache] = []
         for cache in caches:
             self.watch(cache)
 
     def watch(self, cache: RefCache) -> None:
         """Count the events of one more cache."""
-        removals = Removals(cache)
-        # caches on one store lose the same entries: they are counted once
-        if all(each.store is not cache._backend for each in self._removals):
-            self._removals.append(removals)
-            self._stops.append(cache.events.subscribe(removals.note, _ENDS))
-        self._stops.append(cache.events.subscribe(self._count))
+        # caches of one name on one store lose the same entries: they are counted once
+        is_known = any(each.name == cache.name and each._backend is cache._backend for each in self._caches)
+        self._caches.append(cache)
+        kinds = set(EventKind) - set(LOST) if is_known else None
+        self._stops.append(a_cache(cache).events.subscribe(self._count, kinds))
 
     def close(self) -> None:
         """Stop counting; the numbers stay."""
+        self._catch_up()
         while self._stops:
             self._stops.pop()()
-        with self._lock:
-            self._counts = self._all_counts()
-            self._removals.clear()
+        self._caches.clear()
 
     def snapshot(self) -> dict[str, Any]:
         """Return the sums over all caches, tools and reasons.
@@ -94,8 +94,9 @@ class CacheMetrics:
             `stored_bytes`, `removed`, `denials`, `tasks` (started), `evictions` and `expirations`; under `events` the number of each kind; under
             `hit_rate` the hits of all calls, None if there were none.
         """
+        self._catch_up()
         with self._lock:
-            counts = self._all_counts()
+            counts = self._counts.copy()
         sums: dict[str, Any] = dict.fromkeys(_COUNTERS, 0)
         events = sums["events"] = dict[str, int]()
         for (name, labels), number in counts.items():
@@ -110,8 +111,9 @@ class CacheMetrics:
 
     def prometheus(self) -> str:
         """Return the counts in the text format of Prometheus (version 0.0.4)."""
+        self._catch_up()
         with self._lock:
-            counts, seconds = self._all_counts(), self._seconds.copy()
+            counts, seconds = self._counts.copy(), self._seconds.copy()
         lines: list[str] = []
         for name, told in _COUNTERS.items():
             metric = f"refcache_{name}_total"
@@ -128,12 +130,9 @@ class CacheMetrics:
             lines.append(f"{metric}_count{_written(labels)} {number}")
         return "\n".join(lines) + "\n"
 
-    def _all_counts(self) -> Counter[tuple[str, Labels]]:
-        counts = self._counts.copy()
-        for removals in self._removals:
-            for name, number in zip(Removed._fields, removals.until_now(), strict=True):
-                counts[name, (("cache", removals.cache),)] += number
-        return counts
+    def _catch_up(self) -> None:
+        for cache in self._caches:
+            Observed.catch_up(cache._core)
 
     def _count(self, event: CacheEvent) -> None:
         with self._lock:
@@ -147,7 +146,8 @@ class CacheMetrics:
 
 def _numbers(event: CacheEvent) -> Iterator[tuple[str, int, Labels]]:
     """What an event adds to which counter."""
-    yield "events", 1, (("kind", event.kind.value),)
+    lost = (event.kind in LOST and event.count) or 1
+    yield "events", lost, (("kind", event.kind.value),)
     tool: Labels = (("tool", event.tool or ""),)
     unit: Labels = (("unit", event.unit or ""),)
     if event.kind == EventKind.HIT:
@@ -162,6 +162,8 @@ def _numbers(event: CacheEvent) -> Iterator[tuple[str, int, Labels]]:
         yield "stored_bytes", event.stored_bytes or 0, ()
     elif event.kind in (EventKind.DELETED, EventKind.CLEARED):
         yield "removed", event.count or 0, ()
+    elif event.kind in LOST:
+        yield LOST[event.kind], lost, ()
     elif event.kind in TASKS:
         yield "tasks", 1, (*tool, ("outcome", TASKS[event.kind]))
     elif event.kind == EventKind.DENIED:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from mcp_refcache._arguments import wrong_type
-from mcp_refcache._removals import Removals
+from mcp_refcache._arguments import a_cache, wrong_type
 from mcp_refcache.events import CacheEvent, EventKind
-from mcp_refcache.metrics import TASKS
+from mcp_refcache.metrics import LOST, TASKS
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
@@ -62,8 +61,6 @@ def instrument(
     tracer = trace.get_tracer(_SCOPE, tracer_provider=tracer_provider)
     meter = metrics.get_meter(_SCOPE, meter_provider=meter_provider)
     count = _counters(meter)
-    removals = Removals(cache)
-    _observe(meter, removals)
 
     def span(event: CacheEvent) -> None:
         attributes = {f"refcache.{name}": fact for name, fact in event.facts().items() if name in _FACTS}
@@ -86,25 +83,12 @@ def instrument(
         made.end(end)
 
     def tell(event: CacheEvent) -> None:
-        span(event)
+        # what a store removes by itself is nobody's operation
+        if event.operation != "remove":
+            span(event)
         count(event)
-        removals.note(event)
 
-    return cache.events.subscribe(tell)
-
-
-def _observe(meter: Any, removals: Removals) -> None:
-    """Count what the store removes by itself, whenever somebody collects."""
-    from opentelemetry.metrics import Observation
-
-    def observe(name: str, told: str) -> None:
-        def now(options: object) -> list[Observation]:
-            return [Observation(getattr(removals.until_now(), name), {"refcache.cache": removals.cache})]
-
-        meter.create_observable_counter(f"refcache.{name}", [now], "{entry}", told)
-
-    observe("evictions", "Entries that made room for others")
-    observe("expirations", "Entries whose time was over")
+    return a_cache(cache).events.subscribe(tell)
 
 
 def _counters(meter: Any) -> Callable[[CacheEvent], None]:
@@ -117,6 +101,14 @@ def _counters(meter: Any) -> Callable[[CacheEvent], None]:
     stored = meter.create_counter("refcache.stored", "By", "JSON text that was stored")
     denials = meter.create_counter("refcache.denials", "{request}", "Requests that were denied")
     tasks = meter.create_counter("refcache.tasks", "{call}", "Calls that went on in the background")
+    lost = {
+        EventKind.EVICTED: meter.create_counter(
+            "refcache.evictions", "{entry}", "Entries that made room for others"
+        ),
+        EventKind.EXPIRED: meter.create_counter(
+            "refcache.expirations", "{entry}", "Entries whose time was over"
+        ),
+    }
     duration = meter.create_histogram("refcache.operation.duration", "s", "How long operations took")
 
     def count(event: CacheEvent) -> None:
@@ -126,6 +118,8 @@ def _counters(meter: Any) -> Callable[[CacheEvent], None]:
             counter.add(1, {**cache, "refcache.tool": event.tool or ""})
             if event.kind == EventKind.HIT:
                 saved.add(1, cache)
+        elif event.kind in LOST:
+            lost[event.kind].add(event.count or 1, cache)
         elif event.kind in TASKS:
             facts = {"refcache.tool": event.tool or "", "refcache.outcome": TASKS[event.kind]}
             tasks.add(1, {**cache, **facts})

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::record::{Head, Record, RecordStore, SMALL};
-use super::{Backend, Capabilities, PutOptions, Scope, Want, stored};
+use super::{Backend, Capabilities, PutOptions, Removals, Scope, Want, stored};
 use crate::access::AccessPolicy;
 use crate::clock::Timestamp;
 use crate::entry::{Details, Entry};
@@ -244,6 +244,10 @@ impl RecordStore for Entries {
 
     async fn purge(&self, now: Timestamp) -> Result<usize> {
         self.backend.purge(now).await
+    }
+
+    fn removals(&self) -> Option<&Removals> {
+        self.backend.removals()
     }
 
     async fn acquire(&self, lease: &str, seconds: f64, now: Timestamp) -> Result<Option<u64>> {

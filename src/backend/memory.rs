@@ -13,7 +13,7 @@ use super::leases::Leases;
 use super::ledger::Ledger;
 use super::names::Names;
 use super::sweeper::{Sweep, Sweeper};
-use super::{Backend, Capabilities, PutOptions, Scope, Want};
+use super::{Backend, Capabilities, PutOptions, Removal, Removals, Scope, Want, Why};
 use crate::clock::{Clock, SystemClock, Timestamp};
 use crate::entry::Entry;
 use crate::error::{Error, ErrorKind, Result};
@@ -52,8 +52,7 @@ struct Store {
     /// 0 = no limit
     max_bytes: AtomicU64,
     ticks: AtomicU64,
-    evicted: AtomicU64,
-    expired: AtomicU64,
+    removals: Removals,
     clock: Arc<dyn Clock>,
     sweeper: Sweeper,
 }
@@ -98,8 +97,7 @@ impl MemoryBackend {
             limit: AtomicUsize::new(limit.unwrap_or(0)),
             max_bytes: AtomicU64::new(0),
             ticks: AtomicU64::new(0),
-            evicted: AtomicU64::new(0),
-            expired: AtomicU64::new(0),
+            removals: Removals::default(),
             clock,
             sweeper: Sweeper::default(),
         }))
@@ -129,16 +127,6 @@ impl MemoryBackend {
             .limit
             .store(checked(limit)?.unwrap_or(0), Ordering::Relaxed);
         Ok(())
-    }
-
-    /// How many entries have made room for others until now.
-    pub fn evicted(&self) -> u64 {
-        self.0.evicted.load(Ordering::Relaxed)
-    }
-
-    /// How many entries have been removed until now because their time was over.
-    pub fn expired(&self) -> u64 {
-        self.0.expired.load(Ordering::Relaxed)
     }
 
     /// Bytes of the JSON texts of all values; one that has no such text counts nothing.
@@ -318,9 +306,9 @@ impl Store {
                     .get(&**id)
                     .is_some_and(|slot| slot.entry.is_expired(now))
             });
-            let counter = match expired {
-                Some(_) => &self.expired,
-                None => &self.evicted,
+            let why = match expired {
+                Some(_) => Why::Expired,
+                None => Why::Evicted,
             };
             let victim = expired.or_else(|| {
                 ledger.least_recently_used(|id| {
@@ -331,9 +319,16 @@ impl Store {
                 })
             });
             let Some(victim) = victim else { return };
-            counter.fetch_add(1, Ordering::Relaxed);
-            displaced.extend(self.remove(ledger, &victim));
+            displaced.extend(self.lose(ledger, &victim, why));
         }
+    }
+
+    /// Removes an entry that nobody asked to remove.
+    fn lose(&self, ledger: &mut Ledger, id: &Arc<str>, why: Why) -> Option<Arc<Entry>> {
+        let entry = self.remove(ledger, id)?;
+        let removal = Removal::new(Arc::clone(id), Arc::clone(&entry.namespace), why);
+        self.removals.tell(&removal);
+        Some(entry)
     }
 
     fn remove(&self, ledger: &mut Ledger, id: &str) -> Option<Arc<Entry>> {
@@ -358,13 +353,10 @@ impl Store {
     fn purge(&self, now: Timestamp) -> Vec<Arc<Entry>> {
         let mut ledger = self.ledger.lock();
         let ended = ledger.ended(now);
-        let removed: Vec<_> = ended
+        ended
             .iter()
-            .filter_map(|id| self.remove(&mut ledger, id))
-            .collect();
-        self.expired
-            .fetch_add(removed.len() as u64, Ordering::Relaxed);
-        removed
+            .filter_map(|id| self.lose(&mut ledger, id, Why::Expired))
+            .collect()
     }
 }
 
@@ -447,6 +439,10 @@ impl Backend for MemoryBackend {
 
     async fn purge(&self, now: Timestamp) -> Result<usize> {
         Ok(self.0.purge(now).len())
+    }
+
+    fn removals(&self) -> Option<&Removals> {
+        Some(&self.0.removals)
     }
 
     async fn acquire(&self, lease: &str, seconds: f64, now: Timestamp) -> Result<Option<u64>> {

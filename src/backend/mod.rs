@@ -12,6 +12,7 @@ mod names;
 mod record;
 #[cfg(feature = "redis")]
 pub mod redis;
+mod removals;
 pub mod seal;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -32,6 +33,7 @@ pub use entries::Entries;
 pub use indexed::{KeyIndexed, SimpleBackend};
 pub use memory::MemoryBackend;
 pub use record::{Head, Record, RecordStore, SMALL};
+pub use removals::{Gone, Removal, RemovalLog, Removals, Why};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteOptions, SqliteStore, Totals};
 pub use stored::Stored;
@@ -164,6 +166,12 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Removes entries that are expired by `now`; how many. Never scans the others.
     async fn purge(&self, now: Timestamp) -> Result<usize>;
+
+    /// Where to listen to what the store removes by itself: entries whose time is over, and those that make room.
+    /// `None` for a store that does not know.
+    fn removals(&self) -> Option<&Removals> {
+        None
+    }
 
     /// Takes a lease: the token it comes with, or `None` while somebody else holds it. It ends by
     /// itself `seconds` later, so that a holder that dies is replaced; tokens of one name only grow.

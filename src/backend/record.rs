@@ -9,7 +9,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::{Capabilities, PutOptions, Scope, Want};
+use super::{Capabilities, PutOptions, Removals, Scope, Want};
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::limits::{Demand, Take};
@@ -115,6 +115,11 @@ pub trait RecordStore: Send + Sync + 'static {
 
     /// Removes records that are expired by `now`; how many. Never scans the others.
     async fn purge(&self, now: Timestamp) -> Result<usize>;
+
+    /// See [`Backend::removals`](super::Backend::removals).
+    fn removals(&self) -> Option<&Removals> {
+        None
+    }
 
     /// See [`Backend::acquire`](super::Backend::acquire).
     async fn acquire(&self, lease: &str, seconds: f64, now: Timestamp) -> Result<Option<u64>>;

@@ -51,7 +51,7 @@ mod _core {
     #[pymodule_export]
     use super::awaitable::Awaitable;
     #[pymodule_export]
-    use super::cache::{Cache, Found, PyUses};
+    use super::cache::{Cache, Found, PyUses, Removed};
     #[pymodule_export]
     use super::contains_refs::contains_refs;
     #[pymodule_export]

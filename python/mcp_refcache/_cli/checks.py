@@ -10,12 +10,13 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Literal
 
 from mcp_refcache import _core
+from mcp_refcache._compat import OLDEST
 
 State = Literal["ok", "warning", "failed"]
 
 #: Package, what it is for, first and first too new version that this package is tested with.
 _OPTIONAL = (
-    ("fastmcp", "FastMCP servers and `mcp-refcache proxy`", (2, 14), (5,), "mcp"),
+    ("fastmcp", "FastMCP servers and `mcp-refcache proxy`", OLDEST, (5,), "mcp"),
     ("rich", "tables on the command line", (13,), None, "cli"),
 )
 

@@ -14,6 +14,7 @@ import asyncio
 import shutil
 from argparse import ArgumentParser, Namespace
 
+from mcp_refcache import _compat
 from mcp_refcache._cli.errors import CliError, UsageError
 from mcp_refcache._cli.limits import add_limit_arguments, chosen_limits
 from mcp_refcache._cli.servers import Server, add_server_arguments, chosen_servers
@@ -39,6 +40,10 @@ def run(options: Namespace) -> int:
     limits = chosen_limits(options)
     for server in servers:
         _check_command(server)
+    try:
+        _compat.check_version()
+    except ImportError as error:
+        raise UsageError(str(error)) from None
     try:
         # FastMCP is loaded here: the other commands do without it
         from mcp_refcache._cli import serving

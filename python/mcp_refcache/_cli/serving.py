@@ -66,7 +66,6 @@ def build(upstreams: Sequence[Upstream], cache: RefCache, limits: Limits) -> Fas
     proxy: FastMCP[Any] = FastMCP(upstreams[0].name if is_single else "mcp-refcache")
     for upstream in upstreams:
         child = sessions.proxy_of(upstream.client, upstream.name)
-        child.add_middleware(Revival(upstream))
         sessions.mount(proxy, child, None if is_single else upstream.name)
     proxy.add_middleware(Introduction(upstreams))
     proxy.add_middleware(
@@ -74,6 +73,8 @@ def build(upstreams: Sequence[Upstream], cache: RefCache, limits: Limits) -> Fas
             cache, max_tokens=limits.max_tokens, tools=limits.tools or None, exclude=limits.exclude
         )
     )
+    # here, as a child of FastMCP 2 hides that it does not reach its server
+    proxy.add_middleware(Revival(upstreams))
     cache.install(proxy, prompt=False)
     return proxy
 
@@ -89,15 +90,15 @@ def local_user(context: object) -> dict[str, str]:
 class Revival(Middleware):
     """Lets a server that is gone be started or reached anew; the call that met it so fails, as it may have acted."""
 
-    def __init__(self, upstream: Upstream) -> None:
-        self._upstream = upstream
+    def __init__(self, upstreams: Sequence[Upstream]) -> None:
+        self._upstreams = upstreams
 
     async def on_request(self, context: MiddlewareContext[Any], call_next: CallNext[Any, Any]) -> Any:
         """Look after the server when a request fails."""
         try:
             return await call_next(context)
         except Exception:
-            await self._upstream.check()
+            await asyncio.gather(*(upstream.check() for upstream in self._upstreams))
             raise
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
+import json
 from contextlib import suppress
+from contextvars import Context, copy_context
 from importlib import import_module
 from typing import Any, cast
 
@@ -46,16 +49,20 @@ def open_client(transport: Any, *, mode: str, questions: frozenset[str]) -> Any:
         mode: What `front_mode` says.
         questions: What the server may ask.
     """
-    client: Any = import_module(
-        "fastmcp.server.providers.proxy" if HAS_ERAS else "fastmcp.server.proxy"
-    ).ProxyClient
-    options: dict[str, Any] = {_QUESTIONS[name]: None for name in ALL_QUESTIONS - questions}
+    client = _proxies().ProxyClient
+    asked = _Asked()
+    options: dict[str, Any] = {
+        option: asked.handler(name) if name in questions else None for name, option in _QUESTIONS.items()
+    }
+    options["log_handler"] = asked.bound(_hand_on_log)
     if HAS_ERAS:
         options["mode"] = mode
     if "forward_incoming_headers" in inspect.signature(client.__init__).parameters:
         # what a client may show to the proxy is not for every server behind it
         options["forward_incoming_headers"] = False
-    return client(transport, **options)
+    session = client(transport, **options)
+    session._refcache_asked = asked
+    return session
 
 
 def for_one_request(session: Any) -> Any:
@@ -63,12 +70,49 @@ def for_one_request(session: Any) -> Any:
 
     Questions of the server come through the session itself; they go to whoever called last.
     """
-    stash = getattr(_proxies(), "_stash_proxy_request_context", None)
-    if stash is not None:
-        stash(session, get_context())
+    session._refcache_asked.by = copy_context()
     twin = session.new()
     twin._session_state = session._session_state
+    mine = _Asked()
+    mine.by = session._refcache_asked.by
+    twin._progress_handler = mine.handler("progress")
     return twin
+
+
+class _Asked:
+    """Handles what a server says in the middle of a call as the request that the call is for would.
+
+    It arrives on the task that reads from the server, which knows no request or an earlier one.
+    """
+
+    by: Context | None = None
+    """The request."""
+
+    def handler(self, name: str) -> Any:
+        """FastMCP's own handler of that name, for the request."""
+        proxies = _proxies()
+        given = getattr(proxies, f"default_proxy_{name}_handler", None)
+        return self.bound(given or getattr(proxies.ProxyClient, f"default_{name}_handler"))
+
+    def bound(self, handler: Any) -> Any:
+        """A handler, for the request."""
+
+        async def handle(*args: Any) -> Any:
+            work = handler(*args)
+            return await (work if self.by is None else self.by.run(asyncio.create_task, work))
+
+        return handle
+
+
+async def _hand_on_log(message: Any) -> None:
+    """Hand on a line of a server's log, which may be any JSON."""
+    data = message.data
+    said = cast("dict[str, Any]", data) if isinstance(data, dict) else {}
+    text, extra = said.get("msg"), said.get("extra")
+    if not isinstance(text, str):
+        text, extra = data if isinstance(data, str) else json.dumps(data), None
+    with suppress(RuntimeError):  # it says something before anybody asked
+        await get_context().log(text, level=message.level, logger_name=message.logger, extra=extra)
 
 
 def instructions_of(session: Any) -> str | None:

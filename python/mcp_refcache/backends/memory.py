@@ -36,10 +36,6 @@ class MemoryBackend(NativeBackend):
         """Keep at most so many entries; for a cache that is given a limit and this backend."""
         self._memory.set_max_size(max_entries)
 
-    def removed(self) -> tuple[int, int]:
-        """Return how many entries made room for others, and how many were removed as expired, until now."""
-        return self._memory.removed()
-
     @property
     def _storage(self) -> MutableMapping[str, CacheEntry]:
         """The entries as a mapping, for test suites that look inside."""

@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from mcp_refcache._compat import check_version
 from mcp_refcache.fastmcp.instructions import (
     cache_guide_prompt,
     cache_instructions,
@@ -58,6 +59,7 @@ _HOMES = {
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    check_version()
     value: object = getattr(import_module(_HOMES[name]), name)
     globals()[name] = value
     return value

@@ -14,6 +14,7 @@ use super::options::SqliteOptions;
 use super::pool::Pool;
 use super::schema;
 use super::writer::Writer;
+use crate::backend::{Removal, Removals};
 use crate::error::Result;
 use crate::file::Identity;
 use crate::process::PerProcess;
@@ -28,6 +29,7 @@ const PAUSE: Duration = Duration::from_millis(1);
 pub(super) struct Files {
     pub(super) place: Place,
     pub(super) options: SqliteOptions,
+    pub(super) removals: Removals,
     slot: PerProcess<RwLock<Slot>>,
 }
 
@@ -61,6 +63,7 @@ impl Files {
         Self {
             place,
             options,
+            removals: Removals::default(),
             slot: PerProcess::new(),
         }
     }
@@ -83,6 +86,16 @@ impl Files {
         self.with(Access::Write, |open| {
             open.writer.write(bytes, deadline, work)
         })
+    }
+
+    /// Writes in a transaction, and tells what went by itself; how much that was.
+    pub(super) fn lose(
+        &self,
+        bytes: usize,
+        work: impl FnMut(&Connection) -> rusqlite::Result<Vec<Removal>> + Send + 'static,
+    ) -> Result<usize> {
+        let deadline = self.deadline();
+        self.with(Access::Write, |open| open.lose(self, bytes, deadline, work))
     }
 
     /// What is to be done only where connections are open anyway.
@@ -198,6 +211,19 @@ impl Open {
                 work,
             ),
         }
+    }
+
+    /// As [`Files::lose`]. Told once it is committed, and within the use of the connection, which a fork waits for.
+    pub(super) fn lose(
+        &self,
+        files: &Files,
+        bytes: usize,
+        deadline: Instant,
+        work: impl FnMut(&Connection) -> rusqlite::Result<Vec<Removal>> + Send + 'static,
+    ) -> rusqlite::Result<usize> {
+        let gone = self.writer.write(bytes, deadline, work)?;
+        gone.iter().for_each(|removal| files.removals.tell(removal));
+        Ok(gone.len())
     }
 
     /// Whether this is still the file that was opened.

@@ -51,14 +51,20 @@ impl Sweep for Files {
 
 fn tidy(files: &Files, open: &Open, now: Timestamp) -> rusqlite::Result<()> {
     let end = Instant::now() + SHIFT;
+    // weighs so much that no user's write waits for it in the same transaction
+    let weight = usize::MAX / 2;
+    let patience = || Instant::now() + PATIENCE;
     let writing = |work: fn(&Connection, Timestamp) -> rusqlite::Result<usize>| {
-        // weighs so much that no user's write waits for it in the same transaction
-        let deadline = Instant::now() + PATIENCE;
         open.writer
-            .write(usize::MAX / 2, deadline, move |db| work(db, now))
+            .write(weight, patience(), move |db| work(db, now))
+    };
+    let purging = || {
+        open.lose(files, weight, patience(), move |db| {
+            many::purge_some(db, now)
+        })
     };
     if open.read(files, move |db| many::has_ended(db, now))? {
-        while writing(many::purge_some)? == BATCH && Instant::now() < end {}
+        while purging()? == BATCH && Instant::now() < end {}
     }
     if open.read(files, move |db| leases::is_any_old(db, now))? {
         writing(leases::forget)?;

@@ -2,7 +2,9 @@
 
 use rusqlite::{Connection, params};
 
+use super::many::lose;
 use super::options::Limits;
+use crate::backend::{Removal, Why};
 use crate::clock::Timestamp;
 
 /// Pages that are given back in one transaction: a few milliseconds.
@@ -15,12 +17,14 @@ const TOTALS: &str = "SELECT entries, bytes FROM refcache_state";
 
 const EXPIRED: &str = "
     DELETE FROM cache_entries WHERE rowid IN (
-        SELECT rowid FROM cache_entries WHERE expires_at <= ?1 AND rowid <> ?2 ORDER BY expires_at LIMIT ?3)";
+        SELECT rowid FROM cache_entries WHERE expires_at <= ?1 AND rowid <> ?2 ORDER BY expires_at LIMIT ?3)
+    RETURNING key, namespace";
 
 /// Each write takes the next rowid, so their order is that of the writes.
 const OLDEST: &str = "
     DELETE FROM cache_entries WHERE rowid IN (
-        SELECT rowid FROM cache_entries WHERE rowid <> ?1 ORDER BY rowid LIMIT ?2)";
+        SELECT rowid FROM cache_entries WHERE rowid <> ?1 ORDER BY rowid LIMIT ?2)
+    RETURNING key, namespace";
 
 /// How many entries there are and how many bytes they need, expired ones included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,26 +51,24 @@ pub(super) fn keep(
     limits: Limits,
     now: Timestamp,
     newest: i64,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<Vec<Removal>> {
+    let mut gone = Vec::new();
     if limits.entries.is_none() && limits.bytes.is_none() {
-        return Ok(());
+        return Ok(gone);
     }
     loop {
         let excess = excess(totals(db)?, limits);
         if excess == 0 {
-            return Ok(());
+            return Ok(gone);
         }
-        let mut gone = db
-            .prepare_cached(EXPIRED)?
-            .execute(params![now, newest, excess])?;
-        if gone == 0 {
-            gone = db
-                .prepare_cached(OLDEST)?
-                .execute(params![newest, excess])?;
+        let mut some = lose(db, EXPIRED, params![now, newest, excess], Why::Expired)?;
+        if some.is_empty() {
+            some = lose(db, OLDEST, params![newest, excess], Why::Evicted)?;
         }
-        if gone == 0 {
-            return Ok(());
+        if some.is_empty() {
+            return Ok(gone);
         }
+        gone.append(&mut some);
     }
 }
 

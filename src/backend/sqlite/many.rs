@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use rusqlite::types::Value;
-use rusqlite::{Connection, OptionalExtension as _, params, params_from_iter};
+use rusqlite::{Connection, OptionalExtension as _, Params, params, params_from_iter};
 
-use crate::backend::Scope;
+use crate::backend::{Removal, Scope, Why};
 use crate::clock::Timestamp;
 
 /// Rows that are removed in one transaction: some fifty milliseconds. References are random, so each batch
@@ -17,7 +17,8 @@ pub(super) const BATCH: usize = 2_000;
 
 const PURGE: &str = "
     DELETE FROM cache_entries WHERE rowid IN (
-        SELECT rowid FROM cache_entries WHERE expires_at <= ?1 LIMIT ?2)";
+        SELECT rowid FROM cache_entries WHERE expires_at <= ?1 LIMIT ?2)
+    RETURNING key, namespace";
 
 const ENDED: &str = "SELECT 1 FROM cache_entries WHERE expires_at <= ?1 LIMIT 1";
 
@@ -103,9 +104,23 @@ pub(super) fn has_ended(db: &Connection, now: Timestamp) -> rusqlite::Result<boo
     db.prepare_cached(ENDED)?.exists([now])
 }
 
-/// Removes some records that are expired; how many.
-pub(super) fn purge_some(db: &Connection, now: Timestamp) -> rusqlite::Result<usize> {
-    db.prepare_cached(PURGE)?.execute(params![now, BATCH])
+/// Removes some records that are expired.
+pub(super) fn purge_some(db: &Connection, now: Timestamp) -> rusqlite::Result<Vec<Removal>> {
+    lose(db, PURGE, params![now, BATCH], Why::Expired)
+}
+
+/// Removes records by a statement that returns their key and namespace.
+pub(super) fn lose(
+    db: &Connection,
+    sql: &str,
+    values: impl Params,
+    why: Why,
+) -> rusqlite::Result<Vec<Removal>> {
+    let mut statement = db.prepare_cached(sql)?;
+    let rows = statement.query_map(values, |row| {
+        Ok(Removal::new(row.get(0)?, row.get(1)?, why))
+    })?;
+    rows.collect()
 }
 
 #[cfg(test)]

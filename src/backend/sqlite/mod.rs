@@ -30,7 +30,7 @@ use self::keeper::Keeper;
 use self::many::{BATCH, Condition};
 use self::schema::OVERHEAD;
 use self::write::Write;
-use super::{Capabilities, Head, PutOptions, Record, RecordStore, Scope, Want};
+use super::{Capabilities, Head, PutOptions, Record, RecordStore, Removal, Removals, Scope, Want};
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::{Demand, Take};
@@ -122,6 +122,17 @@ impl SqliteStore {
         unblock(move || files.write(bytes, work)).await
     }
 
+    /// Writes, and tells what went by itself; how much that was.
+    async fn losing(
+        &self,
+        bytes: usize,
+        work: impl FnMut(&Connection) -> rusqlite::Result<Vec<Removal>> + Send + 'static,
+    ) -> Result<usize> {
+        self.keeper.watch();
+        let files = Arc::clone(&self.files);
+        unblock(move || files.lose(bytes, work)).await
+    }
+
     /// A value that alone is more than the limit would only drive out all others.
     fn check_size(&self, body: usize) -> Result<()> {
         let needed = body as u64 + OVERHEAD;
@@ -200,7 +211,7 @@ impl RecordStore for SqliteStore {
                 .map(|fence| (fence.lease.to_owned(), fence.token)),
             limits: self.files.options.limits,
         };
-        self.writing(bytes, move |db| write.run(db)).await
+        self.losing(bytes, move |db| write.run(db)).await.map(drop)
     }
 
     async fn write_side(&self, id: &str, head: &Head, side: Bytes) -> Result<()> {
@@ -268,10 +279,14 @@ impl RecordStore for SqliteStore {
         let mut purged = 0;
         while self.reading(move |db| many::has_ended(db, now)).await? {
             purged += self
-                .writing(usize::MAX / 2, move |db| many::purge_some(db, now))
+                .losing(usize::MAX / 2, move |db| many::purge_some(db, now))
                 .await?;
         }
         Ok(purged)
+    }
+
+    fn removals(&self) -> Option<&Removals> {
+        Some(&self.files.removals)
     }
 
     async fn acquire(&self, lease: &str, seconds: f64, now: Timestamp) -> Result<Option<u64>> {

@@ -7,7 +7,7 @@ use rusqlite::{Connection, params};
 use super::leases;
 use super::limits;
 use super::options::Limits;
-use crate::backend::{Head, Record, SMALL};
+use crate::backend::{Head, Record, Removal, SMALL};
 use crate::clock::Timestamp;
 use crate::reference::{KeyName, cache_of};
 
@@ -55,8 +55,8 @@ pub(super) struct Write {
 }
 
 impl Write {
-    /// Does it.
-    pub(super) fn run(&self, db: &Connection) -> rusqlite::Result<()> {
+    /// Does it; what had to go for it.
+    pub(super) fn run(&self, db: &Connection) -> rusqlite::Result<Vec<Removal>> {
         let row = self.enter(db)?;
         if let Some(cache) = cache_of(&self.id) {
             db.prepare_cached(CACHE)?.execute([cache])?;

@@ -15,7 +15,7 @@ use self::decode::Decoder;
 use self::side::Side;
 use super::record::{Record, RecordStore, SMALL};
 use super::seal::Seal;
-use super::{Backend, Capabilities, PutOptions, Scope, Want};
+use super::{Backend, Capabilities, PutOptions, Removals, Scope, Want};
 use crate::clock::Timestamp;
 use crate::entry::Entry;
 use crate::error::{Error, ErrorKind, Result};
@@ -246,6 +246,10 @@ impl Backend for Stored {
 
     async fn purge(&self, now: Timestamp) -> Result<usize> {
         self.store.purge(now).await
+    }
+
+    fn removals(&self) -> Option<&Removals> {
+        self.store.removals()
     }
 
     async fn acquire(&self, lease: &str, seconds: f64, now: Timestamp) -> Result<Option<u64>> {

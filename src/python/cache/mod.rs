@@ -3,6 +3,7 @@
 mod found;
 mod generator;
 mod parts;
+mod removals;
 mod reply;
 mod transfer;
 mod uses;
@@ -18,6 +19,7 @@ use pyo3::{PyTraverseError, PyVisit};
 pub(super) use self::found::Found;
 use self::generator::{ForeignGenerator, Generation};
 use self::parts::{Parts, config, default_ttl, rule, store};
+pub(super) use self::removals::Removed;
 use self::transfer::Place;
 pub(super) use self::uses::PyUses;
 use super::access::{PyActor, PyPolicy, checker_from_python, policy_to_python};
@@ -825,6 +827,13 @@ impl Cache {
             let found = core.backend().get(&ref_id, now, Want::Head).await;
             object(found.map_err(to_py)?.and_then(|entry| entry.expires_at))
         })
+    }
+
+    /// What the store removes of this cache by itself, from now on; None for a store that does not know.
+    fn removed(&self) -> Option<Removed> {
+        let core = self.core();
+        let removals = core.backend().removals()?;
+        Some(Removed(removals.log(core.name())))
     }
 
     /// What hooks hold is theirs to visit once; entries belong to their store.

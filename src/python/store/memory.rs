@@ -42,11 +42,6 @@ impl MemoryStore {
         self.backend.set_max_bytes(limit).map_err(to_py)
     }
 
-    /// How many entries have been evicted, and how many removed as expired, until now.
-    fn removed(&self) -> (u64, u64) {
-        (self.backend.evicted(), self.backend.expired())
-    }
-
     /// The entry with this key, also if it is expired and not yet removed.
     fn peek<'py>(slf: &Bound<'py, Self>, key: String) -> PyResult<Bound<'py, PyAny>> {
         let backend = slf.get().backend.clone();
