@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from mcp_refcache._observed import Observed
 from mcp_refcache._arguments import a_cache
+from mcp_refcache._observed import Observed
 from mcp_refcache.events import CacheEvent, EventKind
 
 if TYPE_CHECKING:
@@ -73,11 +73,12 @@ class CacheMetrics:
 
     def watch(self, cache: RefCache) -> None:
         """Count the events of one more cache."""
+        cache = a_cache(cache)
         # caches of one name on one store lose the same entries: they are counted once
         is_known = any(each.name == cache.name and each._backend is cache._backend for each in self._caches)
         self._caches.append(cache)
         kinds = set(EventKind) - set(LOST) if is_known else None
-        self._stops.append(a_cache(cache).events.subscribe(self._count, kinds))
+        self._stops.append(cache.events.subscribe(self._count, kinds))
 
     def close(self) -> None:
         """Stop counting; the numbers stay."""
