@@ -489,6 +489,7 @@ class RedisStore(Store):
         max_entries: int | None = None,
         max_bytes: int | None = None,
         shared_with_original: bool = True,
+        near_cache: int = 0,
         compress: int | None = None,
     ) -> RedisStore: ...
     def close(self, /) -> None:
