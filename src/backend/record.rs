@@ -130,12 +130,12 @@ pub trait RecordStore: Send + Sync + 'static {
     /// See [`Backend::release`](super::Backend::release).
     async fn release(&self, lease: &str, token: u64, now: Timestamp) -> Result<bool>;
 
-    /// Where entries may be kept that were read before, if this store is told what others change.
+    /// Where entries may be kept that were read before, if this store can tell what others change.
     fn near(&self) -> Option<&Near> {
         None
     }
 
-    /// Whether all that others have changed until now was taken away from [`near`](Self::near).
+    /// Whether all that has changed until now was taken away from [`near`](Self::near). Waits for nobody.
     fn hears_all(&self) -> bool {
         false
     }

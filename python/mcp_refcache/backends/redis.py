@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from mcp_refcache import _core
 from mcp_refcache._arguments import seconds, shown, whole
-from mcp_refcache.backends._native import NativeBackend, compress_above
+from mcp_refcache.backends._native import NativeBackend, compress_above, near_bytes
 
 __all__ = ["REDIS_AVAILABLE", "RedisBackend"]
 
@@ -106,8 +106,6 @@ class RedisBackend(NativeBackend):
             if number is not None:
                 whole(name, number, 0)
         seconds("socket_timeout", socket_timeout)
-        if near_cache < 0:
-            raise ValueError(f"near_cache must be True, False or a number of bytes, not {near_cache}")
         environ = os.environ
         options: dict[str, Any] = {}
         if nodes is None and sentinel is None:
@@ -141,7 +139,7 @@ class RedisBackend(NativeBackend):
             "max_entries": max_entries,
             "max_bytes": max_bytes,
             "shared_with_original": shared_with_original,
-            "near_cache": _NEAR_BYTES if near_cache is True else int(near_cache),
+            "near_cache": _NEAR_BYTES if near_cache is True else near_bytes(near_cache),
             "compress": compress_above(compress),
         }
         self._open()
