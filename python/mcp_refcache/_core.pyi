@@ -552,6 +552,7 @@ class SqliteStore(Store):
         timeout: float,
         max_entries: int | None = None,
         max_bytes: int | None = None,
+        near_cache: int | None = None,
         compress: int | None = None,
     ) -> SqliteStore: ...
     def after_fork(self, /) -> None:

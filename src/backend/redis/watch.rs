@@ -1,9 +1,10 @@
 //! A connection that is told what others change, so that entries may be kept near (see `near`).
 //!
-//! Redis broadcasts the names of changed keys, and does so before it answers who changed them. That it was told of
-//! everything is therefore seen at the socket: nothing is there to be read, and all that was read has been acted upon.
-//! A change whose writer has its answer is never overlooked on one machine; between machines, for no longer than news
-//! are on their way, and not at all once the server was silent for [`SILENCE`].
+//! Redis broadcasts the names of changed keys, and (without `io-threads`, by its source and by `tests/near.rs`) does so
+//! before it answers who changed them; only `FLUSHALL` is told right after its answer. That we were told of everything is
+//! therefore seen at the socket: nothing is there to be read, and all that was read has been acted upon. So on one machine
+//! no change is overlooked once its writer has its answer; between machines for no longer than news are on their way,
+//! and not at all once the server was silent for [`SILENCE`].
 
 use std::io;
 use std::mem::MaybeUninit;
