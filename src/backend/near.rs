@@ -50,13 +50,16 @@ pub(super) struct Moment(u64);
 #[derive(Default)]
 struct Kept {
     entries: HashMap<Arc<str>, Held>,
-    /// Of a key of a cache: namespaces, and the ids that it leads to there.
-    names: HashMap<String, Vec<(Arc<str>, Arc<str>)>>,
+    /// Of a key of a cache: where it leads to.
+    names: HashMap<String, Vec<Lead>>,
     /// In the order in which they are looked at when room is needed; outdated where the number is another.
     queue: VecDeque<(Arc<str>, u64)>,
     bytes: usize,
     number: u64,
 }
+
+/// A namespace, and the id that a key leads to there.
+type Lead = (Arc<str>, Arc<str>);
 
 struct Held {
     entry: Arc<Entry>,
