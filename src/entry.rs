@@ -136,6 +136,32 @@ impl Entry {
         masked
     }
 
+    /// The same entry for one more reader: what it reads of a large value that stays in its store is its own, and
+    /// what is remembered of the entry is shared.
+    pub(crate) fn apart(self: &Arc<Self>) -> Arc<Self> {
+        let Value::Remote(value) = &self.value else {
+            return Arc::clone(self);
+        };
+        Arc::new(Self {
+            views: Arc::clone(&self.views),
+            ..Self::new(
+                Value::Remote(Arc::new(value.apart())),
+                Arc::clone(&self.namespace),
+                Arc::clone(&self.policy),
+                self.created_at,
+                self.expires_at,
+                self.details.clone(),
+            )
+        })
+    }
+
+    /// Bytes of what is remembered of the entry besides its value.
+    pub(crate) fn remembered_bytes(&self) -> usize {
+        let masked = self.masked.lock();
+        let masked = masked.as_ref().and_then(|_| self.value.total_size());
+        masked.unwrap_or(0) + self.views.bytes()
+    }
+
     /// The masks under which it is seen.
     pub(crate) fn masks(&self) -> Option<&Masks> {
         self.masks.as_ref()
@@ -294,6 +320,14 @@ impl Views {
             .iter()
             .find(|(known, _)| known == key)
             .map(|(_, view)| Arc::clone(view))
+    }
+
+    /// Bytes of the texts that only the views hold.
+    pub(crate) fn bytes(&self) -> usize {
+        let views = self.0.lock();
+        let own = views.iter().filter(|(_, view)| view.excerpt.is_detached());
+        own.map(|(_, view)| view.excerpt.document().text_len())
+            .sum()
     }
 
     /// The latest views, at most so many.

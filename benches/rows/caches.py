@@ -25,11 +25,12 @@ def sqlite(side: Side, name: str) -> object:
     return SQLiteBackend(side.folder / f"{name}.db")
 
 
-def redis(side: Side) -> object:
-    """Make a Redis backend."""
+def redis(side: Side, *, near: bool = False) -> object:
+    """Make a Redis backend; `near`: ours keeps entries in the process."""
     from mcp_refcache.backends import RedisBackend
 
-    return RedisBackend(host="127.0.0.1", port=side.redis_port, max_connections=50)
+    options = {"near_cache": True} if near and side.ours else {}
+    return RedisBackend(host="127.0.0.1", port=side.redis_port, max_connections=50, **options)
 
 
 class Threads:

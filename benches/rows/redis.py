@@ -51,6 +51,36 @@ def resolve_threaded(side: Side) -> Contestants:
     return stores.resolve_threaded(side, redis(side))
 
 
+@row("Redis near-cache `resolve`, 1 KB", AtLeast(20))
+def resolve_near(side: Side) -> Contestants:
+    """Resolves one of 100 entries of 1 KB again, with `near_cache=True`; the original needs three round trips."""
+    return stores.resolve_small(side, redis(side, near=True))
+
+
+@row("Redis near-cache page of 20", AtLeast(400), most_calls=490)
+def new_pages_near(side: Side) -> Contestants:
+    """Gets pages of 20 of 10,000 rows, each once, with `near_cache=True`: the rows of a page still come from Redis."""
+    return stores.new_pages(side, redis(side, near=True))
+
+
+@row("Redis near-cache hit", AtLeast(5_000))
+def hit_near(side: Side) -> Contestants:
+    """Calls a tool again whose result is 10,000 rows, with `near_cache=True`: what is shown is here."""
+    return stores.hit(side, redis(side, near=True))
+
+
+@row("Redis near-cache `resolve` 1 KB from 8 threads", AtLeast(10), per=stores.EIGHT.calls)
+def resolve_threaded_near(side: Side) -> Contestants:
+    """Resolves 1 KB from 8 threads at once, with `near_cache=True`."""
+    return stores.resolve_threaded(side, redis(side, near=True))
+
+
+@row("Redis near-cache round trips of a hit", Below(0.2, "count"), unit="count", compared=False)
+def trips_of_near_hit(side: Side) -> Contestants:
+    """Counts the same with `near_cache=True`: nothing but a sign of life, twice a second."""
+    return {side.mine: _round_trips(side, stores.hit(side, redis(side, near=True))[side.mine])}
+
+
 def _round_trips(side: Side, call: object) -> float:
     call()
     before = reads(side.redis_port)

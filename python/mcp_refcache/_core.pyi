@@ -489,6 +489,7 @@ class RedisStore(Store):
         max_entries: int | None = None,
         max_bytes: int | None = None,
         shared_with_original: bool = True,
+        near_cache: int = 0,
         compress: int | None = None,
     ) -> RedisStore: ...
     def close(self, /) -> None:
@@ -551,6 +552,7 @@ class SqliteStore(Store):
         timeout: float,
         max_entries: int | None = None,
         max_bytes: int | None = None,
+        near_cache: int | None = None,
         compress: int | None = None,
     ) -> SqliteStore: ...
     def after_fork(self, /) -> None:

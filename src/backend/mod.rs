@@ -9,6 +9,7 @@ mod leases;
 mod ledger;
 mod memory;
 mod names;
+mod near;
 mod record;
 #[cfg(feature = "redis")]
 pub mod redis;
@@ -32,6 +33,7 @@ use crate::reference::KeyName;
 pub use entries::Entries;
 pub use indexed::{KeyIndexed, SimpleBackend};
 pub use memory::MemoryBackend;
+pub use near::Near;
 pub use record::{Head, Record, RecordStore, SMALL};
 pub use removals::{Gone, Removal, RemovalLog, Removals, Why};
 #[cfg(feature = "sqlite")]

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::{Capabilities, PutOptions, Removals, Scope, Want};
+use super::{Capabilities, Near, PutOptions, Removals, Scope, Want};
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::limits::{Demand, Take};
@@ -129,6 +129,16 @@ pub trait RecordStore: Send + Sync + 'static {
 
     /// See [`Backend::release`](super::Backend::release).
     async fn release(&self, lease: &str, token: u64, now: Timestamp) -> Result<bool>;
+
+    /// Where entries may be kept that were read before, if this store can tell what others change.
+    fn near(&self) -> Option<&Near> {
+        None
+    }
+
+    /// Whether all that has changed until now was taken away from [`near`](Self::near). Waits for nobody.
+    fn hears_all(&self) -> bool {
+        false
+    }
 
     /// See [`Backend::take`](super::Backend::take).
     async fn take(&self, demands: &[Demand], now: Timestamp) -> Result<Take> {

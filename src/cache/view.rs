@@ -16,7 +16,8 @@ use crate::value::{Document, Value};
 const MOST_ROUNDS: u32 = 24;
 
 impl RefCache {
-    /// The preview or page of an entry that the options ask for.
+    /// The preview or page of an entry that the options ask for. The store keeps what will be asked for again: the
+    /// usual preview, and the size of the value, which every page tells.
     ///
     /// # Errors
     /// As [`look`](Self::look), and what the store fails with.
@@ -29,8 +30,16 @@ impl RefCache {
         if let Some(view) = self.remembered_view(entry, options) {
             return Ok(view);
         }
+        let value = entry.value.whole();
+        let was_counted = self.is_counted(value)?;
         let view = self.make_view(entry, options).await?;
-        self.keep_view(id, entry, options).await;
+        let usual = options.page.is_none() && options.max_size.is_none();
+        if usual && self.remembered_view(entry, options).is_some()
+            || !was_counted && self.is_counted(value)?
+        {
+            // a help: a store that fails to keep it does not fail the call
+            let _ = self.parts.backend.remember(id, entry).await;
+        }
         Ok(view)
     }
 
@@ -71,18 +80,18 @@ impl RefCache {
         let Some(key) = self.view_key(entry, options).filter(|_| is_large) else {
             return Ok(false);
         };
-        let is_counted =
-            key.unit == "characters" || entry.value.document()?.known_size(key.unit).is_some();
-        Ok(key.strategy == PreviewStrategy::Summary || !is_counted)
+        Ok(key.strategy == PreviewStrategy::Summary || !self.is_counted(&entry.value)?)
     }
 
-    /// Has the store keep a preview that will be asked for again. It is a help: a store that fails to do so
-    /// does not fail the call.
-    async fn keep_view(&self, id: &str, entry: &Entry, options: &GetOptions<'_>) {
-        let usual = options.page.is_none() && options.max_size.is_none();
-        if usual && self.remembered_view(entry, options).is_some() {
-            let _ = self.parts.backend.remember(id, entry).await;
-        }
+    /// Whether the size of a value is known, or costs nothing to find out. Only what this crate measures is known.
+    ///
+    /// # Errors
+    /// As [`Value::document`].
+    fn is_counted(&self, value: &Value) -> Result<bool> {
+        Ok(match self.measurer().unit() {
+            None | Some("characters") => true,
+            Some(unit) => value.document()?.known_size(unit).is_some(),
+        })
     }
 }
 

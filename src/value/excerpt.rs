@@ -73,6 +73,11 @@ impl Excerpt {
         !self.detached && matches!(&self.root, Node::Span(span) if *span == self.document.span())
     }
 
+    /// Whether its document holds nothing but what is shown.
+    pub(crate) fn is_detached(&self) -> bool {
+        self.detached
+    }
+
     /// What is shown as a document of its own, which holds on to nothing else of the value.
     ///
     /// # Errors

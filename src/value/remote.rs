@@ -40,6 +40,14 @@ impl Remote {
         }
     }
 
+    /// The same value for one more reader, who reads on for itself.
+    pub(crate) fn apart(&self) -> Self {
+        Self {
+            source: Arc::clone(&self.source),
+            document: Mutex::new(self.document()),
+        }
+    }
+
     /// The value as far as it is here, for one look at it.
     pub(crate) fn document(&self) -> Arc<Document> {
         let document = Arc::clone(&self.document.lock());

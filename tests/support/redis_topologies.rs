@@ -47,13 +47,17 @@ impl Sentinels {
     }
 
     pub fn store(&self) -> RedisStore {
+        RedisStore::new(self.options())
+    }
+
+    pub fn options(&self) -> RedisOptions {
         let hosts: Vec<_> = self
             .sentinels
             .iter()
             .map(|sentinel| format!("127.0.0.1:{}", sentinel.port))
             .collect();
         let url = format!("redis+sentinel://{}/main", hosts.join(","));
-        RedisStore::new(RedisOptions::parse(&url).unwrap())
+        RedisOptions::parse(&url).unwrap()
     }
 }
 

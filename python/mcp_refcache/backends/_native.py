@@ -57,3 +57,8 @@ def compress_above(compress: bool | int | None) -> int | None:
     if compress is True:
         return COMPRESS_ABOVE
     return whole("compress", compress, 0, unit=" characters")
+
+
+def near_bytes(near_cache: int) -> int:
+    """Return how many bytes of entries that were read are kept in the process; 0 = none."""
+    return 0 if near_cache is False else whole("near_cache", near_cache, 0, unit=" bytes")

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from mcp_refcache import _core
 from mcp_refcache._arguments import seconds, shown, whole
-from mcp_refcache.backends._native import NativeBackend, compress_above
+from mcp_refcache.backends._native import NativeBackend, compress_above, near_bytes
 
 __all__ = ["REDIS_AVAILABLE", "RedisBackend"]
 
@@ -17,6 +17,8 @@ REDIS_AVAILABLE: Final = True
 
 _DEFAULT_PORT: Final = 6379
 _SENTINEL_PORT: Final = 26379
+#: Room for a few thousand results of some kilobytes.
+_NEAR_BYTES: Final = 32 * 1024 * 1024
 _TRUE: Final = frozenset({"true", "1", "yes"})
 
 Node = str | tuple[str, int]
@@ -54,11 +56,14 @@ class RedisBackend(NativeBackend):
         max_bytes: The most bytes that entries may take, likewise.
         shared_with_original: Whether the original package writes to this database, too: then listing and clearing
             walk over all its keys.
+        near_cache: Whether entries that were read are kept in this process (True = in 32 MB), or in how many bytes:
+            reading one again asks the server nothing, for as long as it tells of each change. What another process
+            changes is seen at once on one machine, else when the network brings the news. Not with TLS or a Cluster.
         compress: Whether large values are compressed (True = from 4096 characters of JSON text on), or from
             how many characters on. The original cannot read those.
 
     Raises:
-        ValueError: For a URL or port that is none, limits below 1, and a timeout of 0.
+        ValueError: For a URL or port that is none, limits below 1, a timeout of 0, and a near_cache that cannot be.
     """
 
     KEY_PREFIX: Final = "mcp-refcache:entry:"
@@ -87,6 +92,7 @@ class RedisBackend(NativeBackend):
         max_entries: int | None = None,
         max_bytes: int | None = None,
         shared_with_original: bool = True,
+        near_cache: bool | int = False,
         compress: bool | int | None = None,
     ) -> None:
         if (sentinel is None) != (service is None):
@@ -133,6 +139,7 @@ class RedisBackend(NativeBackend):
             "max_entries": max_entries,
             "max_bytes": max_bytes,
             "shared_with_original": shared_with_original,
+            "near_cache": _NEAR_BYTES if near_cache is True else near_bytes(near_cache),
             "compress": compress_above(compress),
         }
         self._open()

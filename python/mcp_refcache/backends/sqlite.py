@@ -9,7 +9,7 @@ from weakref import WeakSet
 
 from mcp_refcache import _core
 from mcp_refcache._arguments import seconds, whole, wrong_type
-from mcp_refcache.backends._native import NativeBackend, compress_above
+from mcp_refcache.backends._native import NativeBackend, compress_above, near_bytes
 
 __all__ = ["SQLiteBackend"]
 
@@ -30,6 +30,8 @@ class SQLiteBackend(NativeBackend):
         timeout: The most seconds to wait for another process that locks the file.
         max_entries: The most entries to keep; beyond it expired ones go first, then the oldest. None = no limit.
         max_bytes: The most bytes that entries may take, likewise; the file shrinks with them.
+        near_cache: In how many bytes entries that were read are kept in this process, until anybody writes to the file
+            (True = in 16 MB, False = not at all).
         compress: Whether large values are compressed (True = from 4096 characters of JSON text on), or from
             how many characters on. The original cannot read those.
 
@@ -37,7 +39,7 @@ class SQLiteBackend(NativeBackend):
         BackendIOError: If the file cannot be made or opened.
         BackendBusyError: If another process locks it for longer than `timeout`.
         BackendError: If it is damaged or no SQLite file.
-        ValueError: For limits below 1 and a negative timeout.
+        ValueError: For limits below 1, a negative timeout and a negative near_cache.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class SQLiteBackend(NativeBackend):
         timeout: float = 30.0,
         max_entries: int | None = None,
         max_bytes: int | None = None,
+        near_cache: bool | int = True,
         compress: bool | int | None = None,
     ) -> None:
         for name, limit in (("max_entries", max_entries), ("max_bytes", max_bytes)):
@@ -57,6 +60,7 @@ class SQLiteBackend(NativeBackend):
             "timeout": seconds("timeout", timeout),
             "max_entries": max_entries,
             "max_bytes": max_bytes,
+            "near_cache": None if near_cache is True else near_bytes(near_cache),
             "compress": compress_above(compress),
         }
         self._open()

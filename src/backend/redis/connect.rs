@@ -15,8 +15,10 @@ use ::redis::{
 };
 use ::rustls::crypto::{CryptoProvider, ring};
 
+use super::super::Near;
 use super::direct::Direct;
 use super::options::{Node, RedisOptions, Servers, Tls};
+use super::watch::Watch;
 
 /// An open connection. Clones share it; requests of all of them go over it one behind the other, and
 /// answers come back in that order.
@@ -28,12 +30,22 @@ pub(super) enum Connection {
     Cluster(ClusterConnection),
 }
 
-/// Opens a connection, and says how threads that may block get their own. `closed` is set when its server is found gone. To be run on the runtime that
-/// shall drive the connection from then on.
+/// All ways to one server.
+pub(super) struct Ways {
+    pub(super) connection: Connection,
+    /// For threads that may block.
+    pub(super) direct: Option<Direct>,
+    /// Hears what others change.
+    pub(super) watch: Option<Arc<Watch>>,
+}
+
+/// Opens a connection; what changes at its server is taken away from `near`. `closed` is set when the server is found
+/// gone. To be run on the runtime that shall drive the connection from then on.
 pub(super) async fn connect(
     options: &RedisOptions,
     closed: Arc<AtomicBool>,
-) -> RedisResult<(Connection, Option<Direct>)> {
+    near: Option<Arc<Near>>,
+) -> RedisResult<Ways> {
     if options.tls.is_some() && CryptoProvider::get_default().is_none() {
         // somebody else may have been quicker: then theirs is used
         let _ = ring::default_provider().install_default();
@@ -44,7 +56,11 @@ pub(super) async fn connect(
         Servers::Sentinel { sentinels, service } => master(options, sentinels, service).await?,
         Servers::Cluster(nodes) => {
             let connection = cluster(options, nodes).await?;
-            return Ok((Connection::Cluster(connection), None));
+            return Ok(Ways {
+                connection: Connection::Cluster(connection),
+                direct: None,
+                watch: None,
+            });
         }
     };
     let notice = move |push: PushInfo| {
@@ -59,8 +75,12 @@ pub(super) async fn connect(
         .set_response_timeout(None)
         .set_push_sender(notice);
     let connection = client.get_multiplexed_async_connection_with_config(&config);
-    let connection = Connection::One(connection.await?);
-    Ok((connection, Some(Direct::to(client, options.socket_timeout))))
+    let limit = options.socket_timeout;
+    Ok(Ways {
+        connection: Connection::One(connection.await?),
+        watch: near.map(|near| Arc::new(Watch::begin(client.clone(), near, limit))),
+        direct: Some(Direct::to(client, limit)),
+    })
 }
 
 fn client(options: &RedisOptions, address: ConnectionAddr) -> RedisResult<Client> {

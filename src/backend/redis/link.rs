@@ -10,12 +10,14 @@ use std::time::{Duration, Instant};
 use ::redis::{Cmd, ErrorKind, Pipeline, RedisError, RedisResult, Value};
 use parking_lot::Mutex;
 
-use super::connect::{Connection, connect};
+use super::super::Near;
+use super::connect::{Connection, Ways, connect};
 use super::direct::Direct;
 use super::errors;
 use super::options::{Node, RedisOptions};
 use super::request::Request;
 use super::scripts::Call;
+use super::watch::Watch;
 use crate::error::Result;
 use crate::process::PerProcess;
 use crate::runtime::{may_block, runtime};
@@ -42,6 +44,7 @@ pub(super) enum Again {
 pub(super) struct Link {
     options: RedisOptions,
     server: String,
+    near: Option<Arc<Near>>,
     here: PerProcess<Here>,
 }
 
@@ -64,6 +67,7 @@ struct State {
 struct Open {
     connection: Connection,
     direct: Option<Direct>,
+    watch: Option<Arc<Watch>>,
     number: u64,
     closed: Arc<AtomicBool>,
 }
@@ -75,8 +79,10 @@ struct Failed {
 }
 
 impl Link {
-    pub(super) fn new(options: RedisOptions) -> Self {
+    /// A link, over which is heard what must be taken away from `near`.
+    pub(super) fn new(options: RedisOptions, near: Option<Arc<Near>>) -> Self {
         Self {
+            near,
             server: options.connection_info().url,
             options,
             here: PerProcess::new(),
@@ -85,6 +91,14 @@ impl Link {
 
     pub(super) fn options(&self) -> &RedisOptions {
         &self.options
+    }
+
+    /// Whether all was heard that the server has told of changes until now.
+    pub(super) fn hears_all(&self) -> bool {
+        let state = self.here.get().state.lock();
+        let watch = state.open.as_ref().and_then(|open| open.watch.clone());
+        drop(state);
+        watch.is_some_and(|watch| watch.hears_all())
     }
 
     /// The answer to a command.
@@ -213,10 +227,11 @@ impl Link {
         }
         let closed = Arc::new(AtomicBool::new(false));
         let (options, flag) = (self.options.clone(), Arc::clone(&closed));
+        let near = self.near.clone();
         let limit = options.socket_timeout;
         // spawned, as the connection must be driven where it outlives this call
         let made = runtime().spawn(async move {
-            let made = tokio::time::timeout(limit, connect(&options, flag)).await;
+            let made = tokio::time::timeout(limit, connect(&options, flag, near)).await;
             made.unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
         });
         let made = made.await.unwrap_or_else(|_| {
@@ -248,19 +263,16 @@ impl Here {
         (Instant::now() < failed.until).then(|| Err(failed.error.clone()))
     }
 
-    fn note(
-        &self,
-        made: RedisResult<(Connection, Option<Direct>)>,
-        closed: Arc<AtomicBool>,
-    ) -> RedisResult<Open> {
+    fn note(&self, made: RedisResult<Ways>, closed: Arc<AtomicBool>) -> RedisResult<Open> {
         let mut state = self.state.lock();
         match made {
-            Ok((connection, direct)) => {
+            Ok(ways) => {
                 state.made += 1;
                 state.failed = None;
                 let open = Open {
-                    connection,
-                    direct,
+                    connection: ways.connection,
+                    direct: ways.direct,
+                    watch: ways.watch,
                     number: state.made,
                     closed,
                 };

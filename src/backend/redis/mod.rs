@@ -1,6 +1,7 @@
 //! [`RedisStore`]: records in Redis or Valkey, in the shape of the original, so that both can use one database.
 //!
-//! `options` and `url` say where; `connect`, `link`, `request` and `direct` get there and back; `keys` and `layout` say
+//! `options` and `url` say where; `connect`, `link`, `request` and `direct` get there and back; `watch` hears what others
+//! change; `keys` and `layout` say
 //! what is stored; the Lua in `scripts` does in one step what must be one; `read`, `write`, `cluster`, `lists`,
 //! `foreign`, `leases` and `buckets` ask for it.
 
@@ -23,6 +24,7 @@ mod scripts;
 #[cfg(test)]
 mod speed;
 mod url;
+mod watch;
 mod write;
 
 use std::fmt;
@@ -33,7 +35,7 @@ use ::redis::cmd;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::{Capabilities, Head, PutOptions, Record, RecordStore, Scope, Want};
+use super::{Capabilities, Head, Near, PutOptions, Record, RecordStore, Scope, Want};
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::limits::{Demand, Take};
@@ -64,13 +66,17 @@ pub use options::{ConnectionInfo, Node, RedisOptions, Servers, Tls};
 /// by id, but are no longer found by name.
 pub struct RedisStore {
     link: Link,
+    near: Option<Arc<Near>>,
 }
 
 impl RedisStore {
     /// A store; nothing is connected yet.
     pub fn new(options: RedisOptions) -> Self {
+        let keeps = options.near_cache > 0 && options.may_keep_near();
+        let near = keeps.then(|| Arc::new(Near::new(options.near_cache as usize)));
         Self {
-            link: Link::new(options),
+            link: Link::new(options, near.clone()),
+            near,
         }
     }
 
@@ -189,6 +195,14 @@ impl RecordStore for RedisStore {
 
     async fn release(&self, lease: &str, token: u64, _now: Timestamp) -> Result<bool> {
         self.give_lease(lease, token).await
+    }
+
+    fn near(&self) -> Option<&Near> {
+        self.near.as_deref()
+    }
+
+    fn hears_all(&self) -> bool {
+        self.link.hears_all()
     }
 
     async fn take(&self, demands: &[Demand], _now: Timestamp) -> Result<Take> {

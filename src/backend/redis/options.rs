@@ -80,6 +80,13 @@ pub struct RedisOptions {
     /// Whether the original package may write to this database too. Its entries are in no index, so that
     /// listing and clearing walk over all keys of the database to find them; `false` spares that.
     pub shared_with_original: bool,
+    /// Bytes of entries that were read to be kept in this process, for as long as the server tells of each change:
+    /// reading one again asks the server nothing. 0 keeps none, as does a Cluster or a connection with TLS.
+    ///
+    /// What this process changes is seen at once, and what others change once the server's news are here: on one
+    /// machine before the other has its answer, else as soon as the network brings them. Where the server falls silent
+    /// for two seconds, or the connection ends, nothing is served from here.
+    pub near_cache: u64,
 }
 
 impl Default for RedisOptions {
@@ -96,6 +103,7 @@ impl Default for RedisOptions {
             max_entries: None,
             max_bytes: None,
             shared_with_original: true,
+            near_cache: 0,
         }
     }
 }
@@ -146,6 +154,11 @@ impl RedisOptions {
         }
     }
 
+    /// Whether the server's news of changes can be listened to.
+    pub(crate) fn may_keep_near(&self) -> bool {
+        self.tls.is_none() && !self.is_cluster()
+    }
+
     /// Whether operations of several keys must look at their slots.
     pub(super) fn is_cluster(&self) -> bool {
         matches!(self.servers, Servers::Cluster(_))
@@ -178,6 +191,7 @@ impl fmt::Debug for RedisOptions {
             .field("max_entries", &self.max_entries)
             .field("max_bytes", &self.max_bytes)
             .field("shared_with_original", &self.shared_with_original)
+            .field("near_cache", &self.near_cache)
             .finish_non_exhaustive()
     }
 }

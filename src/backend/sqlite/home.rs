@@ -14,7 +14,7 @@ use super::options::SqliteOptions;
 use super::pool::Pool;
 use super::schema;
 use super::writer::Writer;
-use crate::backend::{Removal, Removals};
+use crate::backend::{Near, Removal, Removals};
 use crate::error::Result;
 use crate::file::Identity;
 use crate::process::PerProcess;
@@ -106,6 +106,17 @@ impl Files {
         let slot = self.slot.get().read();
         let open = slot.open.as_ref()?;
         (open.is_current(Access::Write, &self.place)).then(|| work(open))
+    }
+
+    /// Whether everything was taken away from `near` that is not as it is in the file now. Waits for nobody.
+    pub(super) fn is_up_to_date(&self, near: &Near) -> bool {
+        let Some(slot) = self.slot.get().try_read() else {
+            return false;
+        };
+        slot.open.as_ref().is_some_and(|open| {
+            let is_current = open.is_current(Access::Read, &self.place);
+            is_current && open.readers.look(|| near.all_changed()).unwrap_or(false)
+        })
     }
 
     /// Opens the connections if they are not.

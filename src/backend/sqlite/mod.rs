@@ -30,7 +30,9 @@ use self::keeper::Keeper;
 use self::many::{BATCH, Condition};
 use self::schema::OVERHEAD;
 use self::write::Write;
-use super::{Capabilities, Head, PutOptions, Record, RecordStore, Removal, Removals, Scope, Want};
+use super::{
+    Capabilities, Head, Near, PutOptions, Record, RecordStore, Removal, Removals, Scope, Want,
+};
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::{Demand, Take};
@@ -57,6 +59,7 @@ const SLIGHT: usize = 1024;
 pub struct SqliteStore {
     files: Arc<Files>,
     keeper: Arc<Keeper>,
+    near: Option<Arc<Near>>,
 }
 
 impl SqliteStore {
@@ -71,7 +74,14 @@ impl SqliteStore {
         files.open()?;
         let keeper = Arc::new(Keeper::new(&files));
         keeper.watch();
-        Ok(Self { files, keeper })
+        let room = files.options.near_cache;
+        let keeps = room > 0 && files.place != Place::Memory;
+        let near = keeps.then(|| Arc::new(Near::new(room)));
+        Ok(Self {
+            files,
+            keeper,
+            near,
+        })
     }
 
     /// The file, or `:memory:`.
@@ -317,6 +327,15 @@ impl RecordStore for SqliteStore {
             leases::end_at(db, &lease, token, now, now)
         })
         .await
+    }
+
+    fn near(&self) -> Option<&Near> {
+        self.near.as_deref()
+    }
+
+    fn hears_all(&self) -> bool {
+        let near = self.near.as_deref();
+        near.is_some_and(|near| self.files.is_up_to_date(near))
     }
 
     async fn take(&self, demands: &[Demand], now: Timestamp) -> Result<Take> {

@@ -9,6 +9,9 @@ use crate::error::{Error, Result};
 /// How long a locked file is waited for, as the original does.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Room for a few thousand results of some kilobytes, and for one of a megabyte.
+const NEAR: usize = 16 * 1024 * 1024;
+
 /// Choices for a [`SqliteStore`](super::SqliteStore): no limits and 30 seconds of patience unless said otherwise.
 ///
 /// ```
@@ -22,6 +25,7 @@ pub struct SqliteOptions {
     pub(super) timeout: Duration,
     pub(super) limits: Limits,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) near_cache: usize,
 }
 
 /// How much may be stored; `None` = no limit.
@@ -37,6 +41,7 @@ impl Default for SqliteOptions {
             timeout: TIMEOUT,
             limits: Limits::default(),
             clock: Arc::new(SystemClock),
+            near_cache: NEAR,
         }
     }
 }
@@ -68,6 +73,14 @@ impl SqliteOptions {
     pub fn max_bytes(mut self, limit: u64) -> Result<Self> {
         self.limits.bytes = Some(positive("max_bytes", limit)?);
         Ok(self)
+    }
+
+    /// Bytes of entries that were read to be kept in this process until anybody writes to the file: what is asked for
+    /// again is not read again. 16 MiB unless said otherwise; 0 keeps none.
+    #[must_use]
+    pub fn near_cache(mut self, bytes: usize) -> Self {
+        self.near_cache = bytes;
+        self
     }
 
     /// The clock by which expired entries are removed in the background.

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::Seals;
 use super::metadata;
 use super::parts::{self, Label};
@@ -84,7 +86,7 @@ impl Decoder {
         let (details, reserved) = metadata::read(&head.metadata)?;
         let types = reserved.types.as_deref();
         let value = match (body, &side) {
-            (Some(body), side) if head.plain => plain(&body, side.as_ref(), types)?,
+            (Some(body), side) if head.plain => plain(body, side.as_ref(), types)?,
             (Some(body), _) => {
                 let seal = self.seals.required()?;
                 let (types, text) = parts::open(seal, &self.label(&head), &body)?;
@@ -160,14 +162,14 @@ fn policy(head: &Head) -> Result<AccessPolicy> {
 }
 
 /// The value of a body that is JSON text.
-fn plain(body: &[u8], side: Option<&Side>, types: Option<&str>) -> Result<Document> {
-    let text = std::str::from_utf8(body).map_err(|_| no_text())?;
+fn plain(body: Bytes, side: Option<&Side>, types: Option<&str>) -> Result<Document> {
     match side {
         // what was indexed was written here, so that only its form has to be right
-        Some(side) if side.text_len() == text.len() && text.is_ascii() => {
-            Ok(outlined(side, types)?.with_whole(text.to_owned()))
+        Some(side) if side.text_len() == body.len() && body.is_ascii() => {
+            let text = String::from_utf8(body.into()).map_err(|_| no_text())?;
+            Ok(outlined(side, types)?.with_whole(text))
         }
-        _ => document(text, types),
+        _ => document(std::str::from_utf8(&body).map_err(|_| no_text())?, types),
     }
 }
 
@@ -184,6 +186,6 @@ pub(super) fn plain_entry(record: Record) -> Result<Entry> {
     let Record { head, body } = record;
     let (details, reserved) = metadata::read(&head.metadata)?;
     let body = body.ok_or_else(no_text)?;
-    let value = plain(&body, None, reserved.types.as_deref())?;
+    let value = plain(body, None, reserved.types.as_deref())?;
     entry(Value::Document(Arc::new(value)), &head, details, None)
 }

@@ -108,6 +108,7 @@ pub(super) fn read(text: &str) -> Result<(Details, Reserved)> {
         })?;
     let mut details = Details::default();
     let mut reserved = Reserved::default();
+    let mut is_ours = false;
     for item in document.items(root, 0) {
         let key = item.key.map(|key| document.slice(key).trim_matches('"'));
         match key.unwrap_or_default() {
@@ -120,17 +121,23 @@ pub(super) fn read(text: &str) -> Result<(Details, Reserved)> {
             "async_completed" => {
                 details.promised = document.deserialize_at(item.value).unwrap_or_default();
             }
-            RESERVED => reserved = document.deserialize_at(item.value).unwrap_or_default(),
+            RESERVED => {
+                is_ours = true;
+                reserved = document.deserialize_at(item.value).unwrap_or_default();
+            }
             _ => {}
         }
     }
     details.max_size = reserved.max_size;
     details.strategy = reserved.strategy;
     details.bound = reserved.bound;
-    let extra = super::decode::document(
-        &format!("{{{}}}", members(&document)?),
-        reserved.extra_types.as_deref(),
-    )?;
+    let extra = match is_ours {
+        true => super::decode::document(
+            &format!("{{{}}}", members(&document)?),
+            reserved.extra_types.as_deref(),
+        )?,
+        false => document,
+    };
     details.extra = Some(Value::Document(extra.into()));
     Ok((details, reserved))
 }

@@ -15,7 +15,7 @@ use self::decode::Decoder;
 use self::side::Side;
 use super::record::{Record, RecordStore, SMALL};
 use super::seal::Seal;
-use super::{Backend, Capabilities, PutOptions, Removals, Scope, Want};
+use super::{Backend, Capabilities, Near, PutOptions, Removals, Scope, Want};
 use crate::clock::Timestamp;
 use crate::entry::Entry;
 use crate::error::{Error, ErrorKind, Result};
@@ -33,6 +33,8 @@ pub const SEALED: &[u8; 8] = b"!rcseal1";
 pub struct Stored {
     store: Arc<dyn RecordStore>,
     seals: Arc<Seals>,
+    /// Whether entries are kept near, if the store has a place for that.
+    keeps_near: bool,
 }
 
 impl Stored {
@@ -44,16 +46,18 @@ impl Stored {
     /// The same over a store that others use as well.
     pub fn shared(store: Arc<dyn RecordStore>) -> Self {
         Self {
+            keeps_near: store.near().is_some_and(Near::claim),
             store,
             seals: Arc::default(),
         }
     }
 
     /// Seals values whose JSON text is longer than `above` bytes; the original cannot read those. A seal
-    /// that [protects](Seal::protects) seals all of them.
+    /// that [protects](Seal::protects) seals all of them, and nothing that it opened is kept near.
     #[must_use]
     pub fn sealed(self, seal: Arc<dyn Seal>, above: usize) -> Self {
         Self {
+            keeps_near: self.keeps_near && !seal.protects(),
             seals: Arc::new(Seals {
                 seal: Some(seal),
                 above,
@@ -93,6 +97,36 @@ impl Stored {
             false => decoder.entry(record, side)?,
         };
         Ok(Some(Arc::new(entry)))
+    }
+
+    /// Where entries are kept near.
+    fn near(&self) -> Option<&Near> {
+        self.store.near().filter(|_| self.keeps_near)
+    }
+
+    /// The same while everything in it is as it is in the store.
+    fn near_now(&self) -> Option<&Near> {
+        self.near().filter(|_| self.store.hears_all())
+    }
+
+    async fn read(&self, id: &str, now: Timestamp, want: Want) -> Result<Option<Arc<Entry>>> {
+        match self.store.read(id, now, want).await? {
+            Some(record) => self.entry(id, record, now, want).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn look_up(
+        &self,
+        name: &KeyName,
+        now: Timestamp,
+        want: Want,
+    ) -> Result<Option<(Arc<str>, Arc<Entry>)>> {
+        let Some((id, record)) = self.store.find(name, now, want).await? else {
+            return Ok(None);
+        };
+        let entry = self.entry(&id, record, now, want).await?;
+        Ok(entry.map(|entry| (id, entry)))
     }
 
     fn decoder(&self, id: &str) -> Decoder {
@@ -151,10 +185,18 @@ impl Backend for Stored {
     }
 
     async fn get(&self, id: &str, now: Timestamp, want: Want) -> Result<Option<Arc<Entry>>> {
-        match self.store.read(id, now, want).await? {
-            Some(record) => self.entry(id, record, now, want).await,
-            None => Ok(None),
+        let Some(near) = self.near_now() else {
+            return self.read(id, now, want).await;
+        };
+        if let Some(entry) = near.get(id, now, want) {
+            return Ok(Some(entry));
         }
+        let since = near.moment();
+        let found = self.read(id, now, want).await?;
+        if let Some(entry) = &found {
+            near.keep(since, &id.into(), entry, None);
+        }
+        Ok(found)
     }
 
     async fn put(&self, id: &str, entry: Arc<Entry>, options: PutOptions<'_>) -> Result<()> {
@@ -165,7 +207,14 @@ impl Backend for Stored {
             }
             false => encode::record(&self.seals, id, &entry)?,
         };
-        self.store.write(id, record, options).await
+        let written = self.store.write(id, record, options).await;
+        if let Some(near) = self.near() {
+            near.changed(id);
+            if let Some(name) = options.name {
+                near.renamed(&name.cache, &name.key);
+            }
+        }
+        written
     }
 
     async fn remember(&self, id: &str, entry: &Entry) -> Result<()> {
@@ -199,7 +248,11 @@ impl Backend for Stored {
     }
 
     async fn delete(&self, id: &str) -> Result<bool> {
-        self.store.delete(id).await
+        let deleted = self.store.delete(id).await;
+        if let Some(near) = self.near() {
+            near.changed(id);
+        }
+        deleted
     }
 
     async fn exists(&self, id: &str, now: Timestamp) -> Result<bool> {
@@ -207,7 +260,11 @@ impl Backend for Stored {
     }
 
     async fn clear(&self, scope: Scope<'_>) -> Result<usize> {
-        self.store.clear(scope).await
+        let cleared = self.store.clear(scope).await;
+        if let Some(near) = self.near() {
+            near.all_changed();
+        }
+        cleared
     }
 
     async fn keys(&self, scope: Scope<'_>, now: Timestamp) -> Result<Vec<Arc<str>>> {
@@ -220,11 +277,18 @@ impl Backend for Stored {
         now: Timestamp,
         want: Want,
     ) -> Result<Option<(Arc<str>, Arc<Entry>)>> {
-        let Some((id, record)) = self.store.find(name, now, want).await? else {
-            return Ok(None);
+        let Some(near) = self.near_now() else {
+            return self.look_up(name, now, want).await;
         };
-        let entry = self.entry(&id, record, now, want).await?;
-        Ok(entry.map(|entry| (id, entry)))
+        if let Some(found) = near.find(name, now, want) {
+            return Ok(Some(found));
+        }
+        let since = near.moment();
+        let found = self.look_up(name, now, want).await?;
+        if let Some((id, entry)) = &found {
+            near.keep(since, id, entry, Some(name));
+        }
+        Ok(found)
     }
 
     async fn find_everywhere(

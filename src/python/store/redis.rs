@@ -21,7 +21,7 @@ pub(in crate::python) struct RedisStore {
 #[pymethods]
 impl RedisStore {
     #[new]
-    #[pyo3(signature = (*, url = None, host = None, port = None, nodes = None, sentinels = None, service = None, db = None, username = None, password = None, sentinel_username = None, sentinel_password = None, ssl = None, ca_file = None, cert_file = None, key_file = None, insecure = false, socket_timeout = None, max_entries = None, max_bytes = None, shared_with_original = true, compress = None))]
+    #[pyo3(signature = (*, url = None, host = None, port = None, nodes = None, sentinels = None, service = None, db = None, username = None, password = None, sentinel_username = None, sentinel_password = None, ssl = None, ca_file = None, cert_file = None, key_file = None, insecure = false, socket_timeout = None, max_entries = None, max_bytes = None, shared_with_original = true, near_cache = 0, compress = None))]
     #[allow(
         clippy::too_many_arguments,
         reason = "called by one constructor, by keyword"
@@ -47,6 +47,7 @@ impl RedisStore {
         max_entries: Option<u64>,
         max_bytes: Option<u64>,
         shared_with_original: bool,
+        near_cache: u64,
         compress: Option<usize>,
     ) -> PyResult<PyClassInitializer<Self>> {
         let mut options = match url {
@@ -89,6 +90,12 @@ impl RedisStore {
         options.max_entries = max_entries;
         options.max_bytes = max_bytes;
         options.shared_with_original = shared_with_original;
+        options.near_cache = near_cache;
+        if near_cache > 0 && !options.may_keep_near() {
+            let message =
+                "near_cache works with one server or its Sentinels, without TLS; leave it out";
+            return Err(to_py(Error::invalid(message)));
+        }
         let store = Arc::new(redis::RedisStore::new(options));
         let base = Store::of_records(Arc::clone(&store) as _, compress);
         Ok(PyClassInitializer::from(base).add_subclass(Self { store }))

@@ -21,13 +21,14 @@ pub(in crate::python) struct SqliteStore {
 #[pymethods]
 impl SqliteStore {
     #[new]
-    #[pyo3(signature = (path, *, timeout, max_entries = None, max_bytes = None, compress = None))]
+    #[pyo3(signature = (path, *, timeout, max_entries = None, max_bytes = None, near_cache = None, compress = None))]
     fn new(
         py: Python<'_>,
         path: PathBuf,
         timeout: f64,
         max_entries: Option<u64>,
         max_bytes: Option<u64>,
+        near_cache: Option<usize>,
         compress: Option<usize>,
     ) -> PyResult<PyClassInitializer<Self>> {
         let store = py.detach(|| {
@@ -42,6 +43,9 @@ impl SqliteStore {
             }
             if let Some(limit) = max_bytes {
                 options = options.max_bytes(limit)?;
+            }
+            if let Some(bytes) = near_cache {
+                options = options.near_cache(bytes);
             }
             backend::SqliteStore::open(path, options)
         });
