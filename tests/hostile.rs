@@ -14,7 +14,7 @@ use mcp_refcache::access::{
 use mcp_refcache::audit::{JsonLines, SqliteLog, lines, verify};
 use mcp_refcache::backend::redis::RedisOptions;
 use mcp_refcache::backend::seal::{Key, KeyId, Keyring};
-use mcp_refcache::backend::{SqliteOptions, SqliteStore};
+use mcp_refcache::backend::{Removals, SqliteOptions, SqliteStore};
 use mcp_refcache::blocking::RefCache;
 use mcp_refcache::egress::{Limits, SecretIndex, Seen};
 use mcp_refcache::limits::{Rate, RateLimit};
@@ -172,6 +172,7 @@ const CALLS: &[Call] = &[
     |world, text| fine(world.secrets.seen_in([text])),
     |world, text| JsonLines::open(world.path(text), Some(text.as_bytes())).map(drop),
     |world, text| SqliteLog::open(world.path(text), Some(text.as_bytes())).map(drop),
+    |_, text| Ok(drop(Removals::default().log(text))),
     |world, text| SqliteStore::open(world.path(text), SqliteOptions::default()).map(drop),
     |world, text| lines(world.path(text))?.try_for_each(|line| line.map(drop)),
     |world, text| verify(&[world.path(text)], None, Some(text)).map(drop),

@@ -18,11 +18,11 @@ def cache(backend: object = None, *, tokens: bool = False, **options: object) ->
     )
 
 
-def sqlite(side: Side, name: str) -> object:
+def sqlite(side: Side, name: str, **options: object) -> object:
     """Make a new SQLite backend with a file of its own."""
     from mcp_refcache.backends import SQLiteBackend
 
-    return SQLiteBackend(side.folder / f"{name}.db")
+    return SQLiteBackend(side.folder / f"{name}.db", **options)
 
 
 def redis(side: Side, *, near: bool = False) -> object:

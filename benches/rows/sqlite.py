@@ -74,19 +74,22 @@ def threads_against_one(side: Side) -> Contestants:
 def _read(side: Side, size: int) -> Contestants:
     text = "x" * size
     ref_id = (here := cache(sqlite(side, "read"))).set(f"text {size}", text).ref_id
+    alone = cache(sqlite(side, "read alone", near_cache=False))
+    alone_id = alone.set(f"text {size}", text).ref_id
     write = _raw(side, f"raw read {size}")
     write("key", text)
     query = "SELECT value FROM kept WHERE key = ?"
     assert write.database.execute(query, ("key",)).fetchone()[0] == here.resolve(ref_id)
     return {
         side.mine: lambda: here.resolve(ref_id),
+        "near_cache=False": lambda: alone.resolve(alone_id),
         "sqlite3": lambda: write.database.execute(query, ("key",)).fetchone()[0],
     }
 
 
 @row("SQLite bytes read, 1 KB", AtMost(0.7, "sqlite3"), compared=False, floor="sqlite3")
 def read_small(side: Side) -> Contestants:
-    """Resolves a str of 1 KB, permission check and all, against a SELECT that gives the same str."""
+    """Resolves a str of 1 KB that is kept near, permission check and all, against a SELECT that gives the same str."""
     return _read(side, 1_000)
 
 
