@@ -15,6 +15,8 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyModule;
 use pyo3::{PyTraverseError, PyVisit, intern};
 
+use super::entrance;
+use crate::process::PerProcess;
 use crate::runtime::{self, INTERRUPT_PERIOD};
 
 /// Work that ends with a Python object.
@@ -152,6 +154,9 @@ impl Awaitable {
         let _entered = self.waits.then(|| runtime::runtime().enter());
         match work.as_mut().poll(&mut Context::from_waker(&waker)) {
             Poll::Ready(output) => Err(PyStopIteration::new_err((output?,))),
+            Poll::Pending if entrance::is_closed() => {
+                Err(PyStopIteration::new_err((wait(py, work)?,)))
+            }
             Poll::Pending => {
                 *self.work.lock() = Some(work);
                 self.bell.expect(py)
@@ -233,18 +238,19 @@ impl Wake for Bell {
 }
 
 /// Waiters to be told, together: the first one that comes sends for the loop, the others join it.
-static RINGING: Mutex<Vec<Waiter>> = Mutex::new(Vec::new());
+/// The one that a forked child's parent sent for is on its way in the parent.
+static RINGING: PerProcess<Mutex<Vec<Waiter>>> = PerProcess::new();
 
 fn ring(waiter: Waiter) {
     let first = {
-        let mut ringing = RINGING.lock();
+        let mut ringing = RINGING.get().lock();
         ringing.push(waiter);
         ringing.len() == 1
     };
     if first {
         // at the interpreter's end there is nobody left to be told
-        Python::try_attach(|py| {
-            let waiters = std::mem::take(&mut *RINGING.lock());
+        entrance::attach(|py| {
+            let waiters = std::mem::take(&mut *RINGING.get().lock());
             tell(py, waiters);
         });
     }

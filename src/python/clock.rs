@@ -4,6 +4,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyModule;
 
+use super::entrance;
 use crate::clock::{Clock, SystemClock, Timestamp};
 
 /// `time.time()`.
@@ -20,7 +21,7 @@ impl Clock for PythonClock {
     }
 
     fn at_now(&self, work: &mut dyn FnMut(Timestamp)) {
-        Python::try_attach(|py| work(ask(py).unwrap_or_else(|_| SystemClock.now())));
+        entrance::attach(|py| work(ask(py).unwrap_or_else(|_| SystemClock.now())));
     }
 }
 

@@ -9,6 +9,7 @@ mod clock;
 mod contains_refs;
 mod copy;
 mod decode;
+mod entrance;
 mod entry;
 mod error;
 mod fingerprint;
@@ -29,9 +30,9 @@ mod _core {
     use pyo3::prelude::*;
 
     #[pymodule_init]
-    fn init(_module: &Bound<'_, PyModule>) -> PyResult<()> {
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         crate::runtime::on_interrupt(super::awaitable::is_interrupted);
-        Ok(())
+        super::entrance::close_at_exit(module)
     }
 
     /// The version of the crate.

@@ -7,12 +7,13 @@ use pyo3::types::{PyBytes, PyString};
 use zeroize::Zeroizing;
 
 use super::super::arguments::wrong_type;
+use super::super::entrance;
 use super::super::error::{from_py, to_py};
 use super::super::hook::Hook;
 use super::{PyBackend, Store};
 use crate::backend::seal::{Compressed, Encrypted, Key, KeyId, Keyring, Seal, Then, Uncompressed};
 use crate::backend::{Backend, Entries, KeyIndexed, RecordStore, Stored};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// The native store behind `mcp_refcache.backends.EncryptedBackend`.
 #[pyclass(frozen, extends = Store, module = "mcp_refcache._core")]
@@ -106,7 +107,15 @@ fn keyring(given: &Bound<'_, PyAny>) -> PyResult<Keyring> {
 }
 
 fn ask(source: &Py<PyAny>) -> Result<Vec<Key>> {
-    Python::attach(|py| keys(&source.bind(py).call0()?)).map_err(from_py)
+    // large values are opened on threads of the core's own
+    let asked = entrance::attach(|py| {
+        let given = source.bind(py).call0();
+        given.and_then(|given| keys(&given)).map_err(from_py)
+    });
+    asked.unwrap_or_else(|| {
+        let message = "Python has ended, so nobody is left to ask for the keys";
+        Err(Error::new(ErrorKind::Unexpected, message))
+    })
 }
 
 /// One key, or several in a list or in one text.
