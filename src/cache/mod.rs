@@ -33,6 +33,7 @@ pub(crate) use audited::Act;
 pub use builder::Builder;
 #[cfg(feature = "python")]
 pub(crate) use lookup::not_found;
+#[cfg(feature = "python")]
 pub(crate) use options::Asking;
 pub use options::{Access, GetOptions, Reference, Response, SetOptions, Ttl};
 pub use resolution::{Resolution, ResolveOptions};
