@@ -163,8 +163,9 @@ def _knows(cache: "RefCache", text: str) -> bool:
 def _resolve(value: Any) -> Any:
     def use(ref_id: str) -> Any:
         knowing = [cache for cache in _youngest_first() if _knows(cache, ref_id)]
-        # of two caches with one name the one that has it, else the younger
-        cache = next((each for each in knowing if each.exists(ref_id)), knowing[0])
+        # of two caches with one name the one that has it, else the younger; all are asked, as the time would tell
+        having = [cache for cache in knowing if cache.exists(ref_id)]
+        cache = (having or knowing)[0]
         actor, around = cache._caller(), current()
         try:
             return resolve_for(cache, ref_id, actor, uses=None if around is None else around.given)

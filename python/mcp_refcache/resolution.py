@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from mcp_refcache import _core
+from mcp_refcache._arguments import having
 
 if TYPE_CHECKING:
     from mcp_refcache.access.actor import ActorLike
@@ -146,7 +147,9 @@ def _resolving(cache: Any, kind: type[Any]) -> Callable[..., Any]:
 
     if getattr(kind, "resolve", None) is RefCache.resolve:
         return partial(cache._resolve, alike=True)
-    return cache.resolve
+    return having(
+        "cache", cache, "a RefCache, or anything with resolve(ref_id, *, actor=...)", "resolve"
+    ).resolve
 
 
 def resolve_refs(
