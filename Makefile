@@ -114,14 +114,14 @@ BENCH_PEERS := tiktoken orjson cachebox cachetools diskcache "redis[hiredis]"
 
 .PHONY: bench-build
 bench-build: redis
-	@$(BENCH_PYTHON) -m venv $(BENCH)/ours
+	@$(BENCH_PYTHON) -m venv --clear $(BENCH)/ours
 	@rm -rf $(BENCH)/wheel
 	$(BENCH)/ours/bin/python -m pip wheel -q --no-deps -w $(BENCH)/wheel .
 	$(BENCH)/ours/bin/python -m pip install -q --force-reinstall $(BENCH)/wheel/*.whl $(BENCH_PEERS)
 
 .PHONY: bench
 bench: bench-build ## Compare with the original 0.2.1 and the raw libraries: one table, kept in benches/results
-	@$(BENCH_PYTHON) -m venv $(BENCH)/original
+	@$(BENCH_PYTHON) -m venv --clear $(BENCH)/original
 	$(BENCH)/original/bin/python -m pip install -q "mcp-refcache[redis]==0.2.1" tiktoken hiredis
 	$(BENCH)/ours/bin/python -m benches --original $(BENCH)/original/bin/python
 

@@ -111,6 +111,7 @@ def eight_writers(side: Side) -> Contestants:
     }
     if side.ours:
         local = threading.local()
+        _raw(side, "raw writers")  # eight that make the file at once lock each other out
 
         def write() -> None:
             if not hasattr(local, "write"):
