@@ -68,9 +68,9 @@ class Growing(dict[str, Any]):
             yield key, 1
 
 
-def nested(kind: type) -> Any:
+def nested(depth: int, kind: type = list) -> Any:
     value: Any = 1
-    for _ in range(100_000):
+    for _ in range(depth):
         value = [value] if kind is list else {"a": value}
     return value
 
@@ -81,7 +81,7 @@ def circle() -> list[Any]:
     return items
 
 
-DEEP_LISTS, DEEP_DICTS = nested(list), nested(dict)  # they take long to make
+DEEP_LISTS, DEEP_DICTS = nested(100_000, list), nested(100_000, dict)  # they take long to make
 HUGE = "x" * 1_000_000
 
 HOSTILE: dict[str, Callable[[], Any]] = {

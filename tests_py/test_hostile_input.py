@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hostile import circle, nested
 
 from mcp_refcache import (
     AccessPolicy,
@@ -18,20 +19,6 @@ from mcp_refcache import (
     RefCache,
     resolve_refs,
 )
-
-
-def nested(depth: int, kind: type = list) -> Any:
-    value: Any = 1
-    for _ in range(depth):
-        value = [value] if kind is list else {"a": value}
-    return value
-
-
-def circle() -> list[Any]:
-    items: list[Any] = [1]
-    items.append({"a": items})
-    return items
-
 
 # -- values that have no text: an error, and nothing is stored ------------------------------------------
 

@@ -41,9 +41,10 @@ impl Sees {
     }
 }
 
-/// What of an entry somebody sees who may read it.
-fn sees(entry: &Entry, actor: &dyn Actor) -> Result<Sees> {
-    if !actor.kind().sees_masked() {
+/// What of an entry somebody sees who may do that with it: masks hide from readers alone.
+fn sees(entry: &Entry, actor: &dyn Actor, access: Access) -> Result<Sees> {
+    let reads = matches!(access, Access::Read | Access::Receive);
+    if !reads || !actor.kind().sees_masked() {
         return Ok(Sees::All);
     }
     let masks = entry.policy.masked_paths()?;
@@ -78,28 +79,30 @@ impl RefCache {
         actor: &dyn Actor,
         access: Access,
     ) -> Result<Sees> {
-        let checker = &*self.parts.checker;
         let (namespace, permission) = asked(entry, access);
-        if self.is_enough_to_use(entry, actor, access)? {
-            return Ok(Sees::All);
+        if !self.is_enough_to_use(entry, actor, access)? {
+            // what is said of a denial is what the actor lacks most: the right to see
+            let checker = &*self.parts.checker;
+            checker.check(&*entry.policy, permission, actor, namespace)?;
         }
-        // what is said of a denial is what the actor lacks most: the right to see
-        checker.check(&*entry.policy, permission, actor, namespace)?;
-        match access {
-            Access::Read | Access::Receive => sees(entry, actor),
-            Access::Use | Access::Delete => Ok(Sees::All),
-        }
+        sees(entry, actor, access)
     }
 
-    /// Whether the actor may; for answers that do not say why not.
+    /// The same for answers that do not say why not: `None` if the actor may not.
     ///
     /// # Errors
     /// What a user-written checker failed with.
-    pub(crate) fn permits(&self, entry: &Entry, actor: &dyn Actor, access: Access) -> Result<bool> {
+    pub(crate) fn admit(
+        &self,
+        entry: &Entry,
+        actor: &dyn Actor,
+        access: Access,
+    ) -> Result<Option<Sees>> {
         let (namespace, permission) = asked(entry, access);
         let checker = &*self.parts.checker;
-        Ok(self.is_enough_to_use(entry, actor, access)?
-            || checker.allows(&*entry.policy, permission, actor, namespace)?)
+        let may = self.is_enough_to_use(entry, actor, access)?
+            || checker.allows(&*entry.policy, permission, actor, namespace)?;
+        may.then(|| sees(entry, actor, access)).transpose()
     }
 
     /// Whether the server may use the entry for an actor that need not see it.

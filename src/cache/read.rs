@@ -178,16 +178,18 @@ impl RefCache {
                 return Err(error);
             }
         };
-        // a reason is worded for those alone who read it, so that what is forbidden takes no longer than what is missing
-        if alike && !self.is_audited() && !self.permits(&entry, actor, access)? {
-            return Err(not_found(id));
-        }
         let act = Act::on(&ref_id, &entry, Some(actor));
-        let sees = self.authorize(&entry, actor, access);
-        let sees = sees.map_err(|error| match self.denied(error, act) {
-            denied if alike && denied.kind() == ErrorKind::PermissionDenied => not_found(id),
-            error => error,
-        })?;
+        let sees = if alike && !self.is_audited() {
+            // a reason is worded for those alone who read it, so that what is forbidden takes no longer than what is missing
+            let admitted = self.admit(&entry, actor, access)?;
+            admitted.ok_or_else(|| not_found(id))?
+        } else {
+            let sees = self.authorize(&entry, actor, access);
+            sees.map_err(|error| match self.denied(error, act) {
+                denied if alike && denied.kind() == ErrorKind::PermissionDenied => not_found(id),
+                error => error,
+            })?
+        };
         if counted {
             self.count_use(&entry.namespace, Some(&ref_id), Some(actor))
                 .await?;
