@@ -74,6 +74,44 @@ def test_values_are_read_up_to_the_depth_that_is_written() -> None:
         from_stored("[" * 1001 + "]" * 1001)
 
 
+def nested(levels: int, innermost: Any) -> Any:
+    """Nest a value in lists and dicts by turns, with neighbours on both sides."""
+    for level in range(levels):
+        innermost = (
+            [level, innermost, "after"] if level % 2 else {"before": level, "in": innermost, "after": None}
+        )
+    return innermost
+
+
+@pytest.mark.parametrize("levels", [0, 1, 6, 7, 8, 9, 15, 16, 17, 40, 200])
+@pytest.mark.parametrize(
+    "odd",
+    [2**70, "\ud800", {1: True, None: 2.5}, (1, ("two", {})), [[], {}, ()], list(range(3_000)), [{"a": [n]} for n in range(1_500)]],
+    ids=["int", "surrogate", "keys", "tuple", "empty", "long", "rows"],
+)  # fmt: skip
+def test_what_is_not_plain_is_written_at_any_depth(levels: int, odd: Any) -> None:
+    value = [nested(levels, odd), nested(levels, [odd, odd])]
+    assert json_text(value) == json.dumps(value)
+    assert count_characters(value) == len(json.dumps(value))
+
+
+@pytest.mark.parametrize("levels", [0, 1, 7, 8, 9, 40])
+def test_a_value_within_itself_is_refused_at_any_depth(levels: int) -> None:
+    for loop in ([1], {"one": 1}):
+        around = nested(levels, loop)
+        loop.append(around) if isinstance(loop, list) else loop.update(two=around)
+        with pytest.raises(ValueError, match="Circular"):
+            json_text([around] * 100)
+
+
+def test_no_value_is_written_that_is_too_deep() -> None:
+    deepest = json_text(nested(999, []))
+    assert json_text(from_stored(deepest)) == deepest
+    for innermost in ([], {}, ()):
+        with pytest.raises(RecursionError):
+            json_text(nested(1000, innermost))
+
+
 def test_keys_that_are_equal_but_other_objects_are_written_and_read() -> None:
     rows = [
         {f"key {number % 3}": number, "".join(["na", "me"]): 1, "": 2, "x" * 70: 3} for number in range(500)

@@ -31,28 +31,44 @@ fn specials(text: &str, out: &mut String) {
 #[cfg(feature = "python")]
 #[inline]
 pub(crate) fn string_len(text: &str) -> usize {
-    if is_plain(text.as_bytes()) {
-        return text.len() + 2;
+    let text = text.as_bytes();
+    2 + match is_plain(text) {
+        true => text.len(),
+        false => text
+            .iter()
+            .map(|byte| usize::from(WRITTEN[*byte as usize]))
+            .sum(),
     }
-    let mut len = 2;
-    pieces(text, |piece| {
-        len += match piece {
-            Piece::Plain(plain) => plain.len(),
-            Piece::Special(c) if short_escape(c as u32).is_some() => 2,
-            Piece::Special(c) => 6 * c.len_utf16(),
-        }
-    });
-    len
 }
 
-enum Piece<'a> {
+/// The length of what a string literal holds for a byte of UTF-8; for a character of several, it is that of the first.
+#[cfg(feature = "python")]
+const WRITTEN: [u8; 256] = {
+    let mut written = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        written[byte] = match byte as u8 {
+            byte if short_escape(byte as u32).is_some() => 2,
+            byte if !is_special(byte) => 1,
+            0x80..0xC0 => 0,
+            0xF0.. => 12,
+            _ => 6,
+        };
+        byte += 1;
+    }
+    written
+};
+
+/// A part of a text.
+pub(crate) enum Piece<'a> {
     /// What a literal holds as it is.
     Plain(&'a str),
     /// A character that is escaped.
     Special(char),
 }
 
-fn pieces<'a>(text: &'a str, mut each: impl FnMut(Piece<'a>)) {
+/// Calls for each piece of a text, from one character that is escaped to the next.
+pub(crate) fn pieces<'a>(text: &'a str, mut each: impl FnMut(Piece<'a>)) {
     let mut rest = text;
     loop {
         let (plain, special) = rest.split_at(plain_len(rest.as_bytes()));
@@ -81,10 +97,10 @@ pub(crate) fn string_utf16(units: impl Iterator<Item = u16>, out: &mut String) {
 
 /// Whether a string literal can hold all of a text as it is.
 #[inline]
-fn is_plain(text: &[u8]) -> bool {
+pub(crate) fn is_plain(text: &[u8]) -> bool {
     // what a length does not divide is looked at twice: overlapping blocks need no loop over bytes
     if let Some(last) = text.last_chunk::<BLOCK>() {
-        return text.chunks_exact(BLOCK).all(is_plain_block) && is_plain_block(last);
+        return !text.as_chunks().0.iter().any(has_special) && !has_special(last);
     }
     if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
         return special(u64::from_le_bytes(*first)) | special(u64::from_le_bytes(*last)) == 0;
@@ -93,22 +109,32 @@ fn is_plain(text: &[u8]) -> bool {
         let halves = [u32::from_le_bytes(*first), u32::from_le_bytes(*last)];
         return special(u64::from(halves[0]) << 32 | u64::from(halves[1])) == 0;
     }
-    text.iter().all(is_plain_byte)
+    !text.iter().any(|byte| is_special(*byte))
 }
 
 /// Bytes that a test on all of them handles at once: it compiles to vector instructions.
 const BLOCK: usize = 16;
 
+/// Whether a string literal cannot hold all of a block as it is.
 #[inline]
-fn is_plain_block(block: &[u8]) -> bool {
+pub(crate) fn has_special(block: &[u8; BLOCK]) -> bool {
     block
         .iter()
-        .fold(true, |all, byte| all & is_plain_byte(byte))
+        .fold(false, |any, byte| any | is_special(*byte))
 }
 
+/// Whether a string literal cannot hold a byte as it is: below the space, or beyond ASCII. The least of the
+/// differences is one comparison of vectors where three are several.
 #[inline]
-fn is_plain_byte(byte: &u8) -> bool {
-    matches!(byte, b' '..=b'~') & (*byte != b'"') & (*byte != b'\\')
+const fn is_special(byte: u8) -> bool {
+    let differences = least(least(byte ^ b'"', byte ^ b'\\'), byte ^ 127);
+    (byte.cast_signed() < 32) | (differences == 0)
+}
+
+/// `u8::min`, which is not `const`.
+#[inline]
+const fn least(a: u8, b: u8) -> u8 {
+    if a < b { a } else { b }
 }
 
 /// Which of eight bytes a string literal cannot hold as they are.
@@ -120,10 +146,8 @@ fn special(word: u64) -> u64 {
 
 /// Number of bytes up to the first one that a string literal cannot hold as it is.
 pub(crate) fn plain_len(bytes: &[u8]) -> usize {
-    let blocks = bytes
-        .chunks_exact(BLOCK)
-        .take_while(|block| is_plain_block(block));
-    let start = blocks.count() * BLOCK;
+    let blocks = bytes.as_chunks().0.iter();
+    let start = blocks.take_while(|block| !has_special(block)).count() * BLOCK;
     start + words::until(&bytes[start..], special)
 }
 
@@ -139,7 +163,7 @@ pub(crate) fn escaped(c: char, out: &mut String) {
 }
 
 /// The letter behind the backslash for the characters that have one.
-pub(crate) fn short_escape(c: u32) -> Option<char> {
+pub(crate) const fn short_escape(c: u32) -> Option<char> {
     Some(match c {
         0x22 => '"',
         0x5C => '\\',
@@ -154,10 +178,14 @@ pub(crate) fn short_escape(c: u32) -> Option<char> {
 
 /// Appends `\uXXXX` for one UTF-16 unit (also of a lone surrogate).
 pub(crate) fn unicode_escape(unit: u16, out: &mut String) {
-    out.push_str("\\u");
-    for shift in [12, 8, 4, 0] {
-        out.push(HEX[(unit >> shift) as usize & 15] as char);
-    }
+    out.extend(unicode(unit).map(char::from));
+}
+
+/// `\uXXXX` for one UTF-16 unit.
+#[inline]
+pub(crate) fn unicode(unit: u16) -> [u8; 6] {
+    let digit = |shift: u32| HEX[(unit >> shift) as usize & 15];
+    [b'\\', b'u', digit(12), digit(8), digit(4), digit(0)]
 }
 
 /// Appends a float as Python's `repr` shows it; `NaN`, `Infinity` and `-Infinity` bare.

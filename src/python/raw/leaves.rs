@@ -1,5 +1,5 @@
-//! Writes what is plain (str, int, float, bool, None) of a list or dict by borrowed references, in one go:
-//! counting references for each of them would cost as much as the text.
+//! Writes what is plain (str, int, float, bool, None) of a list or dict by borrowed references, and what holds
+//! nothing else, in one go: counting references for each of them would cost as much as the text.
 //!
 //! Nothing plain runs anybody's code when it is looked at, so what is borrowed stays. All else is given back,
 //! owned, to be written by a walker that lets others run.
@@ -13,18 +13,56 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
+use super::FREE_THREADED;
 use crate::python::walk::{Marks, Sink};
 
-/// So many leaves are written before a walker is asked whether it has to pause.
+/// So many values are written before a walker is asked whether it has to pause.
 const MOST: usize = 1024;
 
-/// Where writing the leaves of a container stopped.
-pub(in crate::python) enum Stop<'py> {
+/// So many levels of lists and dicts are entered at a stretch; a walker, which needs no stack, goes on there.
+const LEVELS: usize = 8;
+
+/// Where writing stopped.
+pub(in crate::python) struct Stop<'py> {
+    /// The containers that were entered and not left, the innermost first.
+    pub(in crate::python) entered: Vec<Entered<'py>>,
+    /// Where in the innermost of them, or in the container itself.
+    pub(in crate::python) at: At<'py>,
+}
+
+/// A list or dict of which a part is written.
+pub(in crate::python) enum Entered<'py> {
+    /// A list, and its next item.
+    List(Bound<'py, PyList>, usize),
+    /// A dict, and where in it its next entry is.
+    Dict(Bound<'py, PyDict>, ffi::Py_ssize_t),
+}
+
+impl<'py> Stop<'py> {
+    /// In the container itself.
+    pub(in crate::python) fn at(at: At<'py>) -> Self {
+        let entered = Vec::new();
+        Self { entered, at }
+    }
+}
+
+impl<'py> Entered<'py> {
+    /// The list or dict.
+    pub(in crate::python) fn container(&self) -> &Bound<'py, PyAny> {
+        match self {
+            Self::List(list, _) => list,
+            Self::Dict(dict, _) => dict,
+        }
+    }
+}
+
+/// What writing stopped at.
+pub(in crate::python) enum At<'py> {
     /// Behind the last item.
     End,
     /// Behind an item, as there are many.
     Pause,
-    /// At a value that is no leaf; what stands before it is written.
+    /// At a value that is not plain; what stands before it is written.
     Value(Bound<'py, PyAny>),
     /// At a key that needs more than a look, and its value; neither is written.
     Entry(Bound<'py, PyAny>, Bound<'py, PyAny>),
@@ -63,98 +101,238 @@ impl Keys {
     }
 }
 
-/// Writes the items of a list or tuple from `next` on, as far as they are leaves.
+/// Writes the items of a list or tuple from `next` on, as far as they are plain down to so many levels.
 pub(in crate::python) fn items<'py>(
     items: Items<'_, 'py>,
     next: &mut usize,
     sink: &mut impl Sink,
     marks: &mut Marks,
+    keys: &mut Keys,
+    levels: usize,
 ) -> Stop<'py> {
-    let (py, len) = match items {
-        Items::List(list) => (list.py(), list.len()),
-        Items::Tuple(tuple) => (tuple.py(), tuple.len()),
+    let (py, items) = match items {
+        Items::List(list) => (list.py(), Raw::List(list.as_ptr())),
+        Items::Tuple(tuple) => (tuple.py(), Raw::Tuple(tuple.as_ptr())),
     };
-    let end = len.min(*next + MOST);
-    while *next < end {
-        let at = *next as ffi::Py_ssize_t;
-        // SAFETY: the container lives, the interpreter is attached, and no Python code runs between the length
-        // and the item, so that the index is inside.
-        let item = unsafe {
-            match items {
-                Items::List(list) => ffi::PyList_GetItem(list.as_ptr(), at),
-                Items::Tuple(tuple) => ffi::PyTuple_GetItem(tuple.as_ptr(), at),
-            }
-        };
-        if item.is_null() {
-            // SAFETY: the interpreter is attached.
-            unsafe { ffi::PyErr_Clear() };
-            return Stop::End;
-        }
-        if *next > 0 {
-            sink.write(", ");
-        }
-        marks.item(sink.len());
-        *next += 1;
-        // SAFETY: `item` is borrowed from the container, and nothing ran since.
-        unsafe {
-            if !leaf(py, item, sink) {
-                return Stop::Value(Bound::from_borrowed_ptr(py, item));
-            }
-        }
-    }
-    if end < len { Stop::Pause } else { Stop::End }
+    let mut writer = Writer::new(py, sink, keys);
+    // SAFETY: the container lives, and the interpreter is attached.
+    let at = unsafe { writer.items(items, next, marks, levels.min(LEVELS)) };
+    writer.stop(at)
 }
 
-/// Writes the items of a dict from a position on, as far as they are leaves under plain keys.
+/// Writes the entries of a dict from a position on, as far as they are plain down to so many levels.
 pub(in crate::python) fn entries<'py>(
     dict: &Bound<'py, PyDict>,
     position: &mut ffi::Py_ssize_t,
-    is_first: &mut bool,
     sink: &mut impl Sink,
     marks: &mut Marks,
     keys: &mut Keys,
+    levels: usize,
 ) -> Stop<'py> {
-    let py = dict.py();
-    let repeats = dict.len() <= Keys::MOST;
-    for _ in 0..MOST {
-        let (mut key, mut value) = (ptr::null_mut(), ptr::null_mut());
-        // SAFETY: `dict` is a live dict and the interpreter is attached, so PyDict_Next may be called; it
-        // tolerates any position and any change between two calls (it may then skip or repeat items, which
-        // the walker finds out by the length).
-        if unsafe { ffi::PyDict_Next(dict.as_ptr(), position, &raw mut key, &raw mut value) } == 0 {
-            return Stop::End;
+    let mut writer = Writer::new(dict.py(), sink, keys);
+    // SAFETY: the dict lives, and the interpreter is attached.
+    let at = unsafe { writer.entries(dict.as_ptr(), position, marks, levels.min(LEVELS)) };
+    writer.stop(at)
+}
+
+/// The items of a list or tuple that lives.
+#[derive(Clone, Copy)]
+enum Raw {
+    List(*mut ffi::PyObject),
+    Tuple(*mut ffi::PyObject),
+}
+
+/// Writes at one stretch. What its methods are given lives until the end of the stretch: nobody's code runs.
+struct Writer<'a, 'py, S> {
+    py: Python<'py>,
+    sink: &'a mut S,
+    keys: &'a mut Keys,
+    entered: Vec<Entered<'py>>,
+    /// So many more values may be written.
+    left: usize,
+}
+
+impl<'a, 'py, S: Sink> Writer<'a, 'py, S> {
+    fn new(py: Python<'py>, sink: &'a mut S, keys: &'a mut Keys) -> Self {
+        Self {
+            py,
+            sink,
+            keys,
+            entered: Vec::new(),
+            left: MOST,
         }
-        if !std::mem::replace(is_first, false) {
-            sink.write(", ");
-        }
-        marks.item(sink.len());
-        // SAFETY: both are borrowed from the dict, and nothing runs before they are written or owned.
-        unsafe {
-            let place = keys.place(key);
-            match place {
-                Some(known) if known.key.as_ptr() == key => sink.repeat(known.text.clone()),
-                _ => {
-                    let start = sink.len();
-                    let key = Bound::from_borrowed_ptr(py, key);
-                    let is_text = key.is_exact_instance_of::<PyString>();
-                    if !is_text || !leaf(py, key.as_ptr(), sink) {
-                        return Stop::Entry(key, Bound::from_borrowed_ptr(py, value));
-                    }
-                    sink.write(": ");
-                    if repeats {
-                        // a str that nobody needs any more goes without running anybody's code
-                        let key = key.cast_into_unchecked().unbind();
-                        let text = start..sink.len();
-                        *place = Some(Written { key, text });
-                    }
-                }
+    }
+
+    fn stop(self, at: At<'py>) -> Stop<'py> {
+        let entered = self.entered;
+        Stop { entered, at }
+    }
+
+    /// # Safety
+    /// The container is what it is called, and lives.
+    unsafe fn items(
+        &mut self,
+        items: Raw,
+        next: &mut usize,
+        marks: &mut Marks,
+        levels: usize,
+    ) -> At<'py> {
+        // SAFETY: by the contract of this function.
+        let len = unsafe {
+            match items {
+                Raw::List(list) => ffi::PyList_Size(list),
+                Raw::Tuple(tuple) => ffi::PyTuple_Size(tuple),
             }
-            if !leaf(py, value, sink) {
-                return Stop::Value(Bound::from_borrowed_ptr(py, value));
+        } as usize;
+        while *next < len {
+            if self.left == 0 {
+                return At::Pause;
+            }
+            self.left -= 1;
+            let at = *next as ffi::Py_ssize_t;
+            // SAFETY: as above; no code of others runs after the length is asked, so that the index is inside.
+            let item = unsafe {
+                match items {
+                    Raw::List(list) => ffi::PyList_GetItem(list, at),
+                    Raw::Tuple(tuple) => ffi::PyTuple_GetItem(tuple, at),
+                }
+            };
+            if item.is_null() {
+                // SAFETY: the interpreter is attached.
+                unsafe { ffi::PyErr_Clear() };
+                return At::End;
+            }
+            if *next > 0 {
+                self.sink.write(", ");
+            }
+            marks.item(self.sink.len());
+            *next += 1;
+            // SAFETY: `item` is borrowed from the container, and nothing ran since.
+            if let Some(stopped) = unsafe { self.value(item, levels) } {
+                return stopped;
+            }
+        }
+        At::End
+    }
+
+    /// # Safety
+    /// `dict` is a dict, and lives.
+    unsafe fn entries(
+        &mut self,
+        dict: *mut ffi::PyObject,
+        position: &mut ffi::Py_ssize_t,
+        marks: &mut Marks,
+        levels: usize,
+    ) -> At<'py> {
+        loop {
+            if self.left == 0 {
+                return At::Pause;
+            }
+            self.left -= 1;
+            let before = *position;
+            let (mut key, mut value) = (ptr::null_mut(), ptr::null_mut());
+            // SAFETY: by the contract of this function, PyDict_Next may be called; it tolerates any position and
+            // any change between two stretches (it may then skip or repeat items, which the walker finds out by
+            // the length).
+            if unsafe { ffi::PyDict_Next(dict, position, &raw mut key, &raw mut value) } == 0 {
+                return At::End;
+            }
+            if before > 0 {
+                self.sink.write(", ");
+            }
+            marks.item(self.sink.len());
+            // SAFETY: both are borrowed from the dict, and nothing runs before they are written or owned.
+            unsafe {
+                if !self.key(key, before as usize) {
+                    return At::Entry(self.own(key), self.own(value));
+                }
+                if let Some(stopped) = self.value(value, levels) {
+                    return stopped;
+                }
             }
         }
     }
-    Stop::Pause
+
+    /// Writes a key and the colon; nothing if it needs more than a look.
+    ///
+    /// # Safety
+    /// `key` is a live object.
+    unsafe fn key(&mut self, key: *mut ffi::PyObject, number: usize) -> bool {
+        let place = self.keys.place(key);
+        if let Some(known) = place
+            && known.key.as_ptr() == key
+        {
+            self.sink.repeat(known.text.clone());
+            return true;
+        }
+        let start = self.sink.len();
+        // SAFETY: by the contract of this function.
+        let key: Bound<'py, PyAny> = unsafe { Bound::from_borrowed_ptr(self.py, key) };
+        // SAFETY: the same.
+        if !key.is_exact_instance_of::<PyString>() || !unsafe { leaf(key.as_ptr(), self.sink) } {
+            return false;
+        }
+        self.sink.write(": ");
+        // the keys of a large dict are not those of another
+        if number < Keys::MOST {
+            // SAFETY: it is a str. One that nobody needs any more goes without running anybody's code.
+            let key = unsafe { key.cast_into_unchecked() }.unbind();
+            let text = start..self.sink.len();
+            *place = Some(Written { key, text });
+        }
+        true
+    }
+
+    /// Writes a value if it is plain, or what it holds as far as that is; where that stopped.
+    ///
+    /// # Safety
+    /// `value` is a live object.
+    #[inline(always)]
+    unsafe fn value(&mut self, value: *mut ffi::PyObject, levels: usize) -> Option<At<'py>> {
+        // SAFETY: by the contract of this function.
+        unsafe {
+            match leaf(value, self.sink) {
+                true => None,
+                false => self.container(value, levels),
+            }
+        }
+    }
+
+    /// # Safety
+    /// `value` is a live object.
+    unsafe fn container(&mut self, value: *mut ffi::PyObject, levels: usize) -> Option<At<'py>> {
+        // SAFETY: by the contract of this function; each is called on an exact instance of the type it is for.
+        unsafe {
+            // where other threads may change what is walked over, the walker enters a copy
+            let is_dict = ffi::PyDict_CheckExact(value) != 0;
+            if FREE_THREADED || levels == 0 || !(is_dict || ffi::PyList_CheckExact(value) != 0) {
+                return Some(At::Value(self.own(value)));
+            }
+            let (mut position, mut next) = (0, 0);
+            self.sink.write(if is_dict { "{" } else { "[" });
+            let at = match is_dict {
+                true => self.entries(value, &mut position, &mut Marks::none(), levels - 1),
+                false => self.items(Raw::List(value), &mut next, &mut Marks::none(), levels - 1),
+            };
+            if let At::End = at {
+                self.sink.write(if is_dict { "}" } else { "]" });
+                return None;
+            }
+            let container = self.own(value);
+            self.entered.push(match is_dict {
+                true => Entered::Dict(container.cast_into_unchecked(), position),
+                false => Entered::List(container.cast_into_unchecked(), next),
+            });
+            Some(at)
+        }
+    }
+
+    /// # Safety
+    /// `object` is a live object.
+    unsafe fn own(&self, object: *mut ffi::PyObject) -> Bound<'py, PyAny> {
+        // SAFETY: by the contract of this function.
+        unsafe { Bound::from_borrowed_ptr(self.py, object) }
+    }
 }
 
 /// Writes an object if it is a leaf; whether it was. Not a str with surrogates, nor an int beyond 64 bits:
@@ -162,7 +340,8 @@ pub(in crate::python) fn entries<'py>(
 ///
 /// # Safety
 /// The interpreter is attached and `object` is a live object.
-unsafe fn leaf(_py: Python<'_>, object: *mut ffi::PyObject, sink: &mut impl Sink) -> bool {
+#[inline(always)]
+unsafe fn leaf(object: *mut ffi::PyObject, sink: &mut impl Sink) -> bool {
     // SAFETY: the object lives for the whole call, as nothing here runs code of others. Each function is called
     // on an exact instance of the type that it is for.
     unsafe {

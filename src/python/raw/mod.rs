@@ -4,6 +4,7 @@
 #![allow(unsafe_code)]
 
 pub(super) mod leaves;
+pub(super) mod text;
 
 use std::ptr;
 

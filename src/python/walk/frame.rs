@@ -8,7 +8,7 @@ use pyo3::{ffi, intern};
 
 use super::{Marks, Sink};
 use crate::python::raw::FREE_THREADED;
-use crate::python::raw::leaves::{self, Items, Keys, Stop};
+use crate::python::raw::leaves::{self, At, Entered, Items, Keys, Stop};
 
 pub(super) struct Frame {
     rest: Rest,
@@ -31,7 +31,6 @@ enum Rest {
         dict: Py<PyDict>,
         length: usize,
         position: ffi::Py_ssize_t,
-        is_first: bool,
     },
     /// What an instance of a subclass of dict shows as its items, which need not be what it holds; an empty
     /// one is not asked, as by the json module.
@@ -39,15 +38,6 @@ enum Rest {
         items: Option<Py<PyIterator>>,
         is_first: bool,
     },
-}
-
-/// What a walk has to do next.
-pub(super) enum Next<'py> {
-    End,
-    /// Look at the clock.
-    Pause,
-    Value(Bound<'py, PyAny>),
-    Entry(Bound<'py, PyAny>, Bound<'py, PyAny>),
 }
 
 impl Frame {
@@ -67,6 +57,23 @@ impl Frame {
         Self { rest, shown }
     }
 
+    /// The rest of what was entered elsewhere.
+    pub(super) fn entered(entered: Entered<'_>) -> Self {
+        let rest = match entered {
+            Entered::List(list, next) => Rest::List {
+                length: list.len(),
+                list: list.unbind(),
+                next,
+            },
+            Entered::Dict(dict, position) => Rest::Dict {
+                length: dict.len(),
+                dict: dict.unbind(),
+                position,
+            },
+        };
+        Self { rest, shown: None }
+    }
+
     pub(super) fn tuple(tuple: Bound<'_, PyTuple>) -> Self {
         let tuple = tuple.unbind();
         Self {
@@ -84,7 +91,6 @@ impl Frame {
             length: read.len(),
             dict: read.unbind(),
             position: 0,
-            is_first: true,
         };
         Ok(Self { rest, shown })
     }
@@ -138,27 +144,23 @@ impl Frame {
         matches!(self.rest, Rest::Dict { .. } | Rest::Items { .. })
     }
 
-    /// Writes items up to one that is more than a leaf.
+    /// Writes items up to one that is not plain, down to so many levels.
     pub(super) fn write<'py>(
         &mut self,
         py: Python<'py>,
         sink: &mut impl Sink,
         marks: &mut Marks,
         keys: &mut Keys,
-    ) -> PyResult<Next<'py>> {
-        let stop = match &mut self.rest {
+        levels: usize,
+    ) -> PyResult<Stop<'py>> {
+        let (items, next) = match &mut self.rest {
             // the length is asked each time: `str()` of an item may change the list
-            Rest::List { list, next, .. } => {
-                leaves::items(Items::List(list.bind(py)), next, sink, marks)
-            }
-            Rest::Tuple { tuple, next } => {
-                leaves::items(Items::Tuple(tuple.bind(py)), next, sink, marks)
-            }
+            Rest::List { list, next, .. } => (Items::List(list.bind(py)), next),
+            Rest::Tuple { tuple, next } => (Items::Tuple(tuple.bind(py)), next),
             Rest::Dict {
                 dict,
                 length,
                 position,
-                is_first,
             } => {
                 let dict = dict.bind(py);
                 if dict.len() != *length {
@@ -166,28 +168,23 @@ impl Frame {
                         "dictionary changed size while it was read",
                     ));
                 }
-                leaves::entries(dict, position, is_first, sink, marks, keys)
+                return Ok(leaves::entries(dict, position, sink, marks, keys, levels));
             }
             Rest::Items { items, is_first } => {
                 let Some(item) = items
                     .as_ref()
                     .and_then(|items| items.bind(py).clone().next())
                 else {
-                    return Ok(Next::End);
+                    return Ok(Stop::at(At::End));
                 };
                 let (key, value) = item?.extract()?;
                 if !std::mem::replace(is_first, false) {
                     sink.write(", ");
                 }
                 marks.item(sink.len());
-                return Ok(Next::Entry(key, value));
+                return Ok(Stop::at(At::Entry(key, value)));
             }
         };
-        Ok(match stop {
-            Stop::End => Next::End,
-            Stop::Pause => Next::Pause,
-            Stop::Value(value) => Next::Value(value),
-            Stop::Entry(key, value) => Next::Entry(key, value),
-        })
+        Ok(leaves::items(items, next, sink, marks, keys, levels))
     }
 }

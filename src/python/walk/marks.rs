@@ -19,7 +19,7 @@ impl Marks {
     }
 
     /// Of containers whose marks nobody needs.
-    pub(super) fn none() -> Self {
+    pub(in crate::python) fn none() -> Self {
         Self {
             marked: Marked::default(),
             due: usize::MAX,

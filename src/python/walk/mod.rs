@@ -13,12 +13,13 @@ use pyo3::exceptions::{PyRecursionError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 
-use self::frame::{Frame, Next};
+use self::frame::Frame;
 pub(super) use self::marks::Marks;
 pub(super) use self::opaque::opaque;
 use self::sink::Count;
 pub(super) use self::sink::Sink;
-use super::raw::leaves::Keys;
+use super::raw::leaves::{At, Keys, Stop};
+use super::raw::text::Text;
 use crate::value::{KeyType, Marked, Note, Notes};
 
 /// Deepest nesting of a value.
@@ -50,7 +51,7 @@ pub(super) struct Walked {
 /// `ValueError` for circular values, `RecursionError` beyond 1000 levels, and what `str()` of a
 /// foreign object raises.
 pub(super) fn walk(value: &Bound<'_, PyAny>) -> PyResult<Walked> {
-    let mut walk = Walk::begin(value, String::with_capacity(USUAL))?;
+    let mut walk = Walk::begin(value, Text::with_capacity(USUAL))?;
     walk.finish(value.py())?;
     Ok(walk.walked())
 }
@@ -65,7 +66,7 @@ pub(super) fn size(value: &Bound<'_, PyAny>) -> PyResult<usize> {
 /// A walk in slices, between which others may run.
 pub(super) struct Slices {
     value: Py<PyAny>,
-    walk: Walk<String>,
+    walk: Walk<Text>,
 }
 
 impl Slices {
@@ -73,7 +74,7 @@ impl Slices {
     ///
     /// Raises what [`walk`] raises.
     pub(super) fn begin(value: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let mut walk = Walk::begin(value, String::with_capacity(USUAL))?;
+        let mut walk = Walk::begin(value, Text::with_capacity(USUAL))?;
         walk.advance(value.py(), Some(SLICE))?;
         Ok(Self {
             value: value.clone().unbind(),
@@ -98,7 +99,7 @@ impl Slices {
     pub(super) fn advance(&mut self, py: Python<'_>) -> PyResult<()> {
         let has_changed = self.walk.frames.iter().any(|frame| frame.has_changed(py));
         if has_changed || self.walk.advance(py, Some(SLICE)).is_err() {
-            self.walk = Walk::begin(self.value.bind(py), String::with_capacity(USUAL))?;
+            self.walk = Walk::begin(self.value.bind(py), Text::with_capacity(USUAL))?;
             self.walk.finish(py)?;
         }
         Ok(())
@@ -149,25 +150,33 @@ impl<S: Sink> Walk<S> {
         let slice = slice.map(|slice| (Instant::now(), slice));
         let mut look = self.sink.len() + LOOK;
         loop {
-            let outermost = self.frames.len() == 1;
+            let depth = self.frames.len();
             let Some(frame) = self.frames.last_mut() else {
                 return Ok(());
             };
-            let marks = match outermost {
+            let marks = match depth == 1 {
                 true => &mut self.outermost,
                 false => &mut self.inner,
             };
-            match frame.write(py, &mut self.sink, marks, &mut self.keys)? {
-                Next::Pause => {}
-                Next::Value(value) => self.value(value)?,
-                Next::Entry(key, value) => {
+            let levels = MAX_DEPTH - depth;
+            let Stop { entered, at } =
+                frame.write(py, &mut self.sink, marks, &mut self.keys, levels)?;
+            for entered in entered.into_iter().rev() {
+                self.may_enter(entered.container())?;
+                self.frames.push(Frame::entered(entered));
+            }
+            match at {
+                At::Pause => {}
+                At::Value(value) => self.value(value)?,
+                At::Entry(key, value) => {
                     self.key(&key)?;
                     self.sink.write(": ");
                     self.value(value)?;
                 }
-                Next::End => {
-                    self.sink.write(frame.closing());
-                    self.frames.pop();
+                At::End => {
+                    if let Some(frame) = self.frames.pop() {
+                        self.sink.write(frame.closing());
+                    }
                 }
             }
             if let Some((begun, slice)) = slice
@@ -320,10 +329,10 @@ impl<S: Sink> Walk<S> {
     }
 }
 
-impl Walk<String> {
+impl Walk<Text> {
     fn walked(self) -> Walked {
         Walked {
-            text: self.sink,
+            text: self.sink.into_string(),
             notes: self.notes,
             objects: self.objects,
             marked: self.is_container.then(|| self.outermost.into_marked()),

@@ -3,8 +3,9 @@
 use pyo3::exceptions::PyRecursionError;
 use pyo3::prelude::*;
 
-use super::{Walked, text};
+use super::{Sink, Walked, text};
 use crate::python::error::is_exit;
+use crate::python::raw::text::Text;
 use crate::value::{Note, Notes};
 
 /// The text of a value whose walk failed for this reason: a JSON string of its `str()`, noted as opaque.
@@ -22,18 +23,18 @@ pub(in crate::python) fn opaque(value: &Bound<'_, PyAny>, why: PyErr) -> PyResul
         Some(Ok(text)) => Ok(text),
         _ => value.get_type().qualname(),
     };
-    let mut written = String::new();
+    let mut written = Text::with_capacity(0);
     if described
         .and_then(|described| text::string(&described, &mut written))
         .is_err()
     {
-        written.clear();
-        written.push_str("\"?\"");
+        written = Text::with_capacity(0);
+        written.write("\"?\"");
     }
     let mut notes = Notes::default();
     notes.push(0, Note::Opaque(0));
     Ok(Walked {
-        text: written,
+        text: written.into_string(),
         notes,
         objects: vec![value.clone().unbind()],
         marked: None,

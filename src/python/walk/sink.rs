@@ -25,40 +25,7 @@ pub(in crate::python) trait Sink {
     fn float(&mut self, number: f64);
 
     /// An int.
-    fn int(&mut self, number: i64) {
-        self.write(itoa::Buffer::new().format(number));
-    }
-}
-
-impl Sink for String {
-    #[inline]
-    fn len(&self) -> usize {
-        self.len()
-    }
-
-    #[inline]
-    fn write(&mut self, text: &str) {
-        self.push_str(text);
-    }
-
-    #[inline]
-    fn repeat(&mut self, part: Range<usize>) {
-        self.extend_from_within(part);
-    }
-
-    #[inline]
-    fn string(&mut self, text: &str) {
-        write::string(text, self);
-    }
-
-    fn string_utf16(&mut self, units: impl Iterator<Item = u16>) {
-        write::string_utf16(units, self);
-    }
-
-    #[inline]
-    fn float(&mut self, number: f64) {
-        write::float(number, self);
-    }
+    fn int(&mut self, number: i64);
 }
 
 /// The length of a text that nobody needs.
@@ -95,6 +62,12 @@ impl Sink for Count {
     #[inline]
     fn string(&mut self, text: &str) {
         self.len += write::string_len(text);
+    }
+
+    #[inline]
+    fn int(&mut self, number: i64) {
+        let digits = number.unsigned_abs().checked_ilog10().unwrap_or(0) as usize + 1;
+        self.len += usize::from(number < 0) + digits;
     }
 
     fn string_utf16(&mut self, units: impl Iterator<Item = u16>) {
