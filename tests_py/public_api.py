@@ -200,14 +200,19 @@ def instance(cls: type) -> Any:
     return made
 
 
+def methods_of(cls: type) -> list[str]:
+    """The names of a class's public methods."""
+    named = [name for name, member in inspect.getmembers(cls, callable) if not inspect.isclass(member)]
+    return [name for name in named if not name.startswith("_") and is_ours(cls, name)]
+
+
 def methods() -> dict[str, Callable[[], Call]]:
     """Each public method of each public class, as what makes a new instance and gives its method."""
     found: dict[str, Callable[[], Call]] = {}
     for owner, cls in functions().items():
         if inspect.isclass(cls) and owner != "RedisBackend":  # its methods need a server
-            for name, member in inspect.getmembers(cls, callable):
-                if not name.startswith("_") and is_ours(cls, name) and not inspect.isclass(member):
-                    found[f"{owner}.{name}"] = lambda cls=cls, name=name: getattr(instance(cls), name)
+            for name in methods_of(cls):
+                found[f"{owner}.{name}"] = lambda cls=cls, name=name: getattr(instance(cls), name)
     return found
 
 

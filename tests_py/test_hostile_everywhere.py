@@ -9,14 +9,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import public_api
 import pytest
 from hostile import HOSTILE, complaint
+from redis_server import RedisServer
 
+from mcp_refcache import RedisBackend
 from mcp_refcache.fastmcp import AdminToolError
 
 EVERYTHING = public_api.everything()
@@ -62,13 +64,32 @@ def test_sane_arguments_get_an_answer(name: str, loop: asyncio.AbstractEventLoop
 def test_hostile_arguments_get_an_answer_or_a_documented_error(
     name: str, loop: asyncio.AbstractEventLoop
 ) -> None:
-    make = EVERYTHING[name]
-    complaints = [
-        complaint(
-            f"{name}({parameter}={label})",
-            lambda p=parameter, v=value: used(public_api.invoke(make(), p, v()), loop),
-        )
-        for parameter in public_api.parameters(make())
-        for label, value in HOSTILE.items()
-    ]
-    assert not list(filter(None, complaints))
+    assert not list(complaints(name, EVERYTHING[name], loop))
+
+
+@pytest.mark.parametrize("name", public_api.methods_of(RedisBackend))
+def test_so_do_the_methods_of_a_backend_that_needs_a_server(
+    name: str, redis: RedisServer, loop: asyncio.AbstractEventLoop
+) -> None:
+    def make() -> public_api.Call:
+        backend = RedisBackend(redis.url)
+        backend.set("k", public_api.entry())
+        return getattr(backend, name)
+
+    with contextlib.suppress(KeyError):
+        used(public_api.invoke(make()), loop)
+    assert not list(complaints(name, make, loop))
+
+
+def complaints(
+    name: str, make: Callable[[], public_api.Call], loop: asyncio.AbstractEventLoop
+) -> Iterator[str]:
+    """Calls with each hostile value for each parameter, and gives what is wrong with an outcome."""
+    for parameter in public_api.parameters(make()):
+        for label, value in HOSTILE.items():
+            wrong = complaint(
+                f"{name}({parameter}={label})",
+                lambda p=parameter, v=value: used(public_api.invoke(make(), p, v()), loop),
+            )
+            if wrong:
+                yield wrong
