@@ -11,7 +11,7 @@ use crate::egress::{Limits, SecretIndex};
 use crate::error::Result;
 use crate::preview::{PreviewResult, PreviewStrategy};
 #[cfg(feature = "python")]
-use crate::value::Document;
+use crate::value::Excerpt;
 use crate::value::{Hide, Masked, Value, hide};
 
 /// How many previews and pages an entry remembers.
@@ -261,17 +261,17 @@ impl fmt::Debug for Entry {
 }
 
 impl Entry {
-    /// Calls `visit` with the documents that only this entry's remembered views hold, if they can be
-    /// looked at without waiting.
+    /// Calls `visit` with what only this entry's remembered views show, if they can be looked at without
+    /// waiting.
     #[cfg(feature = "python")]
-    pub(crate) fn visit_viewed(&self, mut visit: impl FnMut(&Arc<Document>)) {
+    pub(crate) fn visit_viewed(&self, mut visit: impl FnMut(&Excerpt)) {
         let Some(views) = self.views.0.try_lock() else {
             return;
         };
         let own = views
             .iter()
             .filter(|(_, view)| Arc::strong_count(view) == 1);
-        own.for_each(|(_, view)| visit(view.excerpt.document()));
+        own.for_each(|(_, view)| visit(&view.excerpt));
     }
 }
 
@@ -322,12 +322,18 @@ impl Views {
             .map(|(_, view)| Arc::clone(view))
     }
 
-    /// Bytes of the texts that only the views hold.
+    /// Bytes of the texts that only the views hold, and of what was made of them.
     pub(crate) fn bytes(&self) -> usize {
         let views = self.0.lock();
-        let own = views.iter().filter(|(_, view)| view.excerpt.is_detached());
-        own.map(|(_, view)| view.excerpt.document().text_len())
-            .sum()
+        let excerpts = views.iter().map(|(_, view)| &view.excerpt);
+        let bytes = excerpts.map(|excerpt| {
+            let text = match excerpt.is_detached() {
+                true => excerpt.document().text_len(),
+                false => 0,
+            };
+            text + excerpt.made_bytes()
+        });
+        bytes.sum()
     }
 
     /// The latest views, at most so many.

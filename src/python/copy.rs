@@ -1,15 +1,11 @@
 //! Copies of Python values: what was stored must not change with the caller's object.
 
-use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{
-    PyBool, PyByteArray, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyString,
-    PyTuple, PyType,
-};
+use pyo3::types::{PyByteArray, PyBytes, PyDict, PyFrozenSet, PyList, PySet, PyTuple, PyType};
 use pyo3::{PyTraverseError, PyVisit};
 
-use super::raw;
+use super::raw::places;
 
 /// Live objects that a document's notes refer to.
 pub(super) struct Objects {
@@ -44,6 +40,11 @@ impl Objects {
         }
     }
 
+    /// Whether copies are handed out.
+    pub(super) fn are_copied(&self) -> bool {
+        self.copied
+    }
+
     /// The object itself, to look at.
     pub(super) fn get<'a, 'py>(&'a self, py: Python<'py>, number: u32) -> &'a Bound<'py, PyAny> {
         self.objects[number as usize].bind(py)
@@ -56,65 +57,85 @@ impl Objects {
     }
 }
 
-/// A copy of a value: JSON containers are rebuilt, their text and numbers shared.
-pub(super) fn value<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-    let shared = Shared::new(value.py());
-    copied(value, &shared)
+/// A value that is kept to be copied. As nobody else has it, how deep its containers nest is found out but once: the
+/// innermost ones are then copied without a look at what they hold.
+pub(super) struct Kept {
+    value: Py<PyAny>,
+    levels: Levels,
 }
 
-fn copied<'py>(value: &Bound<'py, PyAny>, shared: &Shared) -> PyResult<Bound<'py, PyAny>> {
-    let py = value.py();
+/// How many things that may change stand inside one another: 0 for text, numbers and tuples of them, 1 for a list
+/// of those, 2 for a list of such lists. What a value has more than this is not looked at.
+type Levels = u16;
+
+impl Kept {
+    /// Keeps a copy of a value.
+    pub(super) fn copy_of(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let (copy, levels) = copied(value, Levels::MAX)?;
+        Ok(Self {
+            value: copy.unbind(),
+            levels,
+        })
+    }
+
+    /// Keeps a value that others have, and may change: each copy looks at all of it.
+    pub(super) fn borrowed(value: &Bound<'_, PyAny>) -> Self {
+        Self {
+            value: value.clone().unbind(),
+            levels: Levels::MAX,
+        }
+    }
+
+    /// A copy to hand out: JSON containers are rebuilt, their text and numbers shared.
+    pub(super) fn fresh<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        Ok(copied(self.value.bind(py), self.levels)?.0)
+    }
+
+    /// The value itself, to look at.
+    pub(super) fn value(&self) -> &Py<PyAny> {
+        &self.value
+    }
+
+    pub(super) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.value)
+    }
+}
+
+/// A copy of a value that has at most so many levels, and how many it has.
+fn copied<'py>(value: &Bound<'py, PyAny>, levels: Levels) -> PyResult<(Bound<'py, PyAny>, Levels)> {
+    if levels == 0 || places::is_plain(value) {
+        return Ok((value.clone(), 0));
+    }
+    let mut below = 0;
+    let inside = |item: &Bound<'py, PyAny>| {
+        let (copy, of_item) = copied(item, levels - 1)?;
+        below = below.max(of_item);
+        PyResult::Ok((of_item > 0).then_some(copy))
+    };
     if let Ok(dict) = value.cast_exact::<PyDict>() {
         let copy = dict.copy()?;
-        if !raw::all_values(dict, |kind| shared.has(kind)) {
-            // replacing values of existing keys does not disturb the iteration over the original
-            for (key, item) in dict {
-                if !shared.has(item.get_type_ptr()) {
-                    copy.set_item(key, copied(&item, shared)?)?;
-                }
-            }
+        if levels > 1 {
+            places::exchange_values(&copy, inside)?;
         }
-        Ok(copy.into_any())
+        Ok((copy.into_any(), 1 + below))
     } else if let Ok(list) = value.cast_exact::<PyList>() {
         let copy = list.get_slice(0, list.len());
-        if !raw::all_items(list, |kind| shared.has(kind)) {
-            for (i, item) in list.iter().enumerate() {
-                if !shared.has(item.get_type_ptr()) {
-                    copy.set_item(i, copied(&item, shared)?)?;
-                }
-            }
+        if levels > 1 {
+            places::exchange_items(&copy, inside)?;
         }
-        Ok(copy.into_any())
+        Ok((copy.into_any(), 1 + below))
     } else if let Ok(tuple) = value.cast_exact::<PyTuple>() {
-        if tuple.iter().all(|item| shared.has(item.get_type_ptr())) {
-            return Ok(value.clone());
-        }
-        let items = tuple
-            .iter()
-            .map(|item| copied(&item, shared))
-            .collect::<PyResult<Vec<_>>>()?;
-        Ok(PyTuple::new(py, items)?.into_any())
+        // a copy of it cannot be filled later
+        let copy = tuple.to_list();
+        places::exchange_items(&copy, inside)?;
+        Ok(match below {
+            0 => (value.clone(), 0),
+            _ => (copy.to_tuple().into_any(), 1 + below),
+        })
     } else {
-        leaf(value)
-    }
-}
-
-/// The types whose objects never change and need no look inside, the usual ones first.
-struct Shared([*mut ffi::PyTypeObject; 5]);
-
-impl Shared {
-    fn new(py: Python<'_>) -> Self {
-        Self([
-            py.get_type::<PyString>().as_type_ptr(),
-            py.get_type::<PyInt>().as_type_ptr(),
-            py.get_type::<PyFloat>().as_type_ptr(),
-            py.get_type::<PyBool>().as_type_ptr(),
-            py.None().bind(py).get_type_ptr(),
-        ])
-    }
-
-    fn has(&self, kind: *mut ffi::PyTypeObject) -> bool {
-        self.0.contains(&kind)
+        let copy = leaf(value)?;
+        let levels = Levels::from(!copy.is(value));
+        Ok((copy, levels))
     }
 }
 
@@ -126,8 +147,7 @@ pub(super) fn leaves(py: Python<'_>, objects: Vec<Py<PyAny>>) -> PyResult<Vec<Py
 
 /// A copy of something that is no JSON container; itself if it never changes or cannot be copied.
 fn leaf<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-    let shared = Shared::new(value.py());
-    if shared.has(value.get_type_ptr()) || value.is_exact_instance_of::<PyBytes>() {
+    if places::is_plain(value) || value.is_exact_instance_of::<PyBytes>() {
         return Ok(value.clone());
     }
     if value.is_exact_instance_of::<PySet>() || value.is_exact_instance_of::<PyByteArray>() {

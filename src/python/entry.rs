@@ -10,6 +10,7 @@ use pyo3::{PyTraverseError, PyVisit};
 
 use super::access::PyPolicy;
 use super::arguments::{text, wrong_type};
+use super::shown;
 use super::snapshot::{self, Keep, Snapshot};
 use crate::clock::Timestamp;
 use crate::entry::{Details, Entry};
@@ -162,7 +163,14 @@ pub(super) fn traverse(entry: &Entry, visit: &PyVisit<'_>) -> Result<(), PyTrave
             documents.extend(snapshot.traverse(visit)?.cloned());
         }
     }
-    entry.visit_viewed(|document| documents.push(Arc::clone(document)));
+    let mut outcome = Ok(());
+    entry.visit_viewed(|excerpt| {
+        documents.push(Arc::clone(excerpt.document()));
+        if outcome.is_ok() {
+            outcome = shown::traverse(excerpt, visit);
+        }
+    });
+    outcome?;
     documents.sort_by_key(Arc::as_ptr);
     for same in documents.chunk_by(Arc::ptr_eq) {
         // each is held once here besides

@@ -20,6 +20,7 @@ mod portable;
 mod preview;
 mod raw;
 mod resolve;
+mod shown;
 mod snapshot;
 mod store;
 mod walk;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
 
-use super::copy::{self, Objects};
+use super::copy::{self, Kept, Objects};
 use super::walk::{self, Slices, Walked};
 use super::{decode, error, portable};
 use crate::error::Result;
@@ -27,7 +27,7 @@ pub(super) struct Snapshot {
 
 enum Form {
     /// A copy of the containers.
-    Copied(Py<PyAny>),
+    Copied(Kept),
     /// The caller's object, on request (`copy_values=False`).
     Shared(Py<PyAny>),
     /// Text and notes.
@@ -122,7 +122,7 @@ impl Snapshot {
                 let document = to_document(walked, Objects::adopt).map_err(error::to_py)?;
                 Form::Document(Arc::new(document))
             }
-            Keep::Copy => Form::Copied(copy::value(value)?.unbind()),
+            Keep::Copy => Form::Copied(Kept::copy_of(value)?),
         };
         Ok(Self {
             form,
@@ -152,7 +152,7 @@ impl Snapshot {
     /// What a store written in Python holds: it is that store's, so only what is handed out is copied.
     pub(super) fn borrowed(value: &Bound<'_, PyAny>, total_size: Option<usize>) -> Self {
         Self {
-            form: Form::Copied(value.clone().unbind()),
+            form: Form::Copied(Kept::borrowed(value)),
             total_items: copy::length(value),
             total_size,
             default: None,
@@ -169,7 +169,7 @@ impl Snapshot {
     /// The value as an object for a caller.
     pub(super) fn fresh<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         match &self.form {
-            Form::Copied(value) => copy::value(value.bind(py)),
+            Form::Copied(kept) => kept.fresh(py),
             Form::Shared(value) | Form::Opaque(value, _) => Ok(value.bind(py).clone()),
             Form::Document(document) => decode::document(py, document),
         }
@@ -182,7 +182,8 @@ impl Snapshot {
     ) -> std::result::Result<Option<&Arc<Document>>, PyTraverseError> {
         visit.call(&self.default)?;
         match &self.form {
-            Form::Copied(value) | Form::Shared(value) => visit.call(value).map(|()| None),
+            Form::Copied(kept) => kept.traverse(visit).map(|()| None),
+            Form::Shared(value) => visit.call(value).map(|()| None),
             Form::Opaque(value, document) => visit.call(value).map(|()| Some(document)),
             Form::Document(document) => Ok(Some(document)),
         }
@@ -199,7 +200,7 @@ impl ForeignValue for Snapshot {
     fn document(&self) -> Result<Arc<Document>> {
         match &self.form {
             Form::Document(document) | Form::Opaque(_, document) => Ok(Arc::clone(document)),
-            Form::Copied(value) => document_of(value, Objects::adopt),
+            Form::Copied(kept) => document_of(kept.value(), Objects::adopt),
             Form::Shared(value) => document_of(value, Objects::share),
         }
     }

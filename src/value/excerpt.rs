@@ -4,6 +4,7 @@ use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
 use super::document::{Container, Document};
+use super::made::Made;
 use super::notes::Notes;
 use super::scan::Item;
 use crate::error::Result;
@@ -30,6 +31,7 @@ pub struct Excerpt {
     root: Node,
     /// Whether the document itself is a part of another.
     detached: bool,
+    made: Made,
 }
 
 impl Excerpt {
@@ -39,6 +41,7 @@ impl Excerpt {
             document,
             root,
             detached: false,
+            made: Made::default(),
         }
     }
 
@@ -49,6 +52,7 @@ impl Excerpt {
             document,
             root,
             detached: true,
+            made: Made::default(),
         }
     }
 
@@ -76,6 +80,17 @@ impl Excerpt {
     /// Whether its document holds nothing but what is shown.
     pub(crate) fn is_detached(&self) -> bool {
         self.detached
+    }
+
+    /// What a language binding made of it.
+    #[cfg(feature = "python")]
+    pub(crate) fn made(&self) -> &Made {
+        &self.made
+    }
+
+    /// Bytes of what is kept beside it.
+    pub(crate) fn made_bytes(&self) -> usize {
+        self.made.bytes()
     }
 
     /// What is shown as a document of its own, which holds on to nothing else of the value.

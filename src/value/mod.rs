@@ -7,6 +7,7 @@ pub(crate) mod index;
 mod items;
 mod keys;
 pub(crate) mod literal;
+mod made;
 mod masked;
 mod mismatch;
 mod notes;

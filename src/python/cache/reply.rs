@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use super::super::error::to_py;
-use super::super::{decode, snapshot};
+use super::super::{shown, snapshot};
 use crate::cache::RefCache;
 use crate::entry::Entry;
 use crate::measure::SizeMeasurer;
@@ -30,7 +30,7 @@ pub(super) fn response(
     measurer: &dyn SizeMeasurer,
 ) -> PyResult<()> {
     let py = fields.py();
-    let shown = decode::excerpt(py, &result.excerpt)?;
+    let shown = shown::fresh(py, &result.excerpt)?;
     fields.set_item(intern!(py, "preview"), shown)?;
     describe(fields, result)?;
     if measurer.unit().is_some_and(|unit| unit != "characters") {
@@ -67,7 +67,7 @@ pub(super) fn preview(
     entry: &Entry,
 ) -> PyResult<()> {
     let py = fields.py();
-    let shown = decode::excerpt(py, &result.excerpt)?;
+    let shown = shown::fresh(py, &result.excerpt)?;
     let floor = match shown.is_none() {
         true => Some(least_size(core.measurer(), &result.excerpt)?),
         false => None,

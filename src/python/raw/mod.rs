@@ -4,64 +4,16 @@
 #![allow(unsafe_code)]
 
 pub(super) mod leaves;
+pub(super) mod places;
 pub(super) mod text;
-
-use std::ptr;
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyString};
+use pyo3::types::PyString;
 
 /// Whether other threads may run while this one looks at objects: those of interpreters without a global lock
 /// have a longer head. What is looked at must be nobody else's there.
 pub(super) const FREE_THREADED: bool = size_of::<ffi::PyObject>() > 2 * size_of::<usize>();
-
-/// Whether all items of a list pass a test on their types.
-pub(super) fn all_items(
-    list: &Bound<'_, PyList>,
-    test: impl Fn(*mut ffi::PyTypeObject) -> bool,
-) -> bool {
-    (0..list.len()).all(|i| {
-        // SAFETY: `list` is a live list, the interpreter is attached, and no Python code runs between the
-        // length and the item, so that the index is inside. The borrowed item is only asked for its type.
-        let kind = unsafe {
-            let item = ffi::PyList_GetItem(list.as_ptr(), i as ffi::Py_ssize_t);
-            if item.is_null() {
-                ffi::PyErr_Clear();
-                return false;
-            }
-            ffi::Py_TYPE(item)
-        };
-        test(kind)
-    })
-}
-
-/// Whether all values of a dict pass a test on their types.
-pub(super) fn all_values(
-    dict: &Bound<'_, PyDict>,
-    test: impl Fn(*mut ffi::PyTypeObject) -> bool,
-) -> bool {
-    let (mut position, mut value) = (0, ptr::null_mut());
-    loop {
-        // SAFETY: `dict` is a live dict, the interpreter is attached, and no Python code runs between two
-        // steps. PyDict_Next may be given no place for the key. The borrowed value is only asked for its type.
-        let kind = unsafe {
-            if ffi::PyDict_Next(
-                dict.as_ptr(),
-                &raw mut position,
-                ptr::null_mut(),
-                &raw mut value,
-            ) == 0
-            {
-                return true;
-            }
-            ffi::Py_TYPE(value)
-        };
-        if !test(kind) {
-            return false;
-        }
-    }
-}
 
 /// Characters that become a `str`, lone surrogates among them: in the platform's wide characters, of which the
 /// stable interface makes a `str` faster than of anything else that is not ASCII.
