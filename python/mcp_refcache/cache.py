@@ -371,7 +371,7 @@ class RefCache:
         return self._reference(await self._core.set(key, value, **options, wait=False))
 
     def _reference(self, stored: Found) -> CacheReference:
-        return CacheReference.of({"cache_name": self.name, **stored.facts()})
+        return CacheReference.of(stored.facts(self.name))
 
     def get(
         self,
@@ -426,8 +426,8 @@ class RefCache:
         )
 
     def _response(self, fields: dict[str, Any]) -> CacheResponse:
-        # what a generator of the user's own says is not known to be right
-        return CacheResponse(**fields) if self._has_own_generator else CacheResponse.of(fields)
+        # what a generator of the user's own says is not known to be right, nor complete
+        return CacheResponse.of(fields) if "available_actions" in fields else CacheResponse(**fields)
 
     def resolve(self, ref_id: str, *, actor: ActorLike | None = None) -> Any:
         """Return a fresh copy of the stored value.

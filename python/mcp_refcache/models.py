@@ -3,7 +3,6 @@
 import time
 from datetime import datetime, timezone
 from enum import Enum
-from functools import cache
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, Field, model_validator
@@ -53,16 +52,23 @@ def built(model: type[M], fields: dict[str, Any], given: set[str]) -> M:
 
     Args:
         model: The class, without private attributes.
-        fields: All its fields, which it keeps.
+        fields: All its fields in their order, which it keeps.
         given: The names of those that are no defaults.
     """
-    instance = model.__new__(model)
-    fill = object.__setattr__
-    fill(instance, "__dict__", fields)
-    fill(instance, "__pydantic_fields_set__", given)
-    fill(instance, "__pydantic_extra__", None)
-    fill(instance, "__pydantic_private__", None)
+    instance = _new(model)
+    _fill_dict(instance, fields)
+    _fill_given(instance, given)
+    _fill_extra(instance, None)
+    _fill_private(instance, None)
     return instance
+
+
+# the places of a model themselves: to assign to them would ask pydantic, and to name them has each looked up
+_new = object.__new__
+_fill_dict, _fill_given, _fill_extra, _fill_private = (
+    vars(BaseModel)[place].__set__
+    for place in ("__dict__", "__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__")
+)
 
 
 class PreviewConfig(Model):
@@ -81,11 +87,6 @@ class PreviewConfig(Model):
 
 _ACTIONS = ("get_page", "resolve_full", "pass_to_tool")
 _STRATEGIES = {strategy.value: strategy for strategy in PreviewStrategy}
-
-
-@cache
-def _blank(model: type[BaseModel]) -> dict[str, None]:
-    return dict.fromkeys(model.model_fields)
 
 
 class CacheReference(Model):
@@ -115,7 +116,7 @@ class CacheReference(Model):
 
     @classmethod
     def of(cls, fields: dict[str, Any]) -> "CacheReference":
-        """Make the reference of what the core says of a stored value."""
+        """Make the reference of what the core says of a stored value: all fields but one, which it never knows."""
         given = set(fields)
         fields["total_tokens"] = None
         return built(cls, fields, given)
@@ -154,10 +155,22 @@ class CacheResponse(Model):
 
     @classmethod
     def of(cls, fields: dict[str, Any]) -> "CacheResponse":
-        """Make the response of what the core says of a preview that it made."""
-        given = set(fields)
+        """Make the response of what the core says of a preview that it made: all fields, the last as None."""
+        given = _GIVEN[fields["page"] is not None, fields["total_tokens"] is not None].copy()
         fields["preview_strategy"] = _STRATEGIES[fields["preview_strategy"]]
-        return built(cls, {**_blank(cls), **fields, "available_actions": [*_ACTIONS]}, given)
+        fields["available_actions"] = [*_ACTIONS]
+        return built(cls, fields, given)
+
+
+#: The fields of a response that are no defaults, by whether it is of a page, and tells tokens.
+_GIVEN = {
+    (of_page, in_tokens): {*CacheResponse.model_fields}
+    - {"available_actions"}
+    - (set() if of_page else {"page", "total_pages"})
+    - (set() if in_tokens else {"total_tokens"})
+    for of_page in (False, True)
+    for in_tokens in (False, True)
+}
 
 
 class PaginatedResponse(Model):

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyString};
 
 use super::super::access::{PyPolicy, policy_to_python};
 use super::super::awaitable::{self, Mode, object};
@@ -63,10 +63,15 @@ impl Found {
         }
     }
 
-    /// What a `CacheReference` says of it, by the names of its fields.
-    fn facts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+    /// What a `CacheReference` says of it, by the names of its fields in their order.
+    fn facts<'py>(
+        &self,
+        py: Python<'py>,
+        cache_name: &Bound<'py, PyString>,
+    ) -> PyResult<Bound<'py, PyDict>> {
         let (entry, facts) = (&self.entry, PyDict::new(py));
         facts.set_item(intern!(py, "ref_id"), &*self.id)?;
+        facts.set_item(intern!(py, "cache_name"), cache_name)?;
         facts.set_item(intern!(py, "namespace"), &*entry.namespace)?;
         facts.set_item(intern!(py, "tool_name"), entry.details.tool_name.as_deref())?;
         facts.set_item(intern!(py, "created_at"), entry.created_at)?;

@@ -2,14 +2,14 @@
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyString};
 
 use super::super::error::to_py;
 use super::super::{shown, snapshot};
 use crate::cache::RefCache;
 use crate::entry::Entry;
 use crate::measure::SizeMeasurer;
-use crate::preview::PreviewResult;
+use crate::preview::{PreviewResult, PreviewStrategy};
 use crate::value::{Excerpt, Kind, Node};
 
 /// Fields of a response, and the attributes of a user's `PreviewResult` that fill them.
@@ -23,20 +23,25 @@ const FOREIGN_FIELDS: [(&str, &str); 7] = [
     ("total_pages", "total_pages"),
 ];
 
-/// Fields of a response for a preview or page.
+/// The rest of a response for a preview or page: all fields in their order, as the model has them.
 pub(super) fn response(
     fields: &Bound<'_, PyDict>,
     result: &PreviewResult,
     measurer: &dyn SizeMeasurer,
 ) -> PyResult<()> {
     let py = fields.py();
+    let in_tokens = measurer.unit().is_some_and(|unit| unit != "characters");
+    let tokens = in_tokens.then_some(result.original_size);
+    fields.set_item(intern!(py, "total_items"), result.total_items)?;
+    fields.set_item(intern!(py, "total_tokens"), tokens)?;
+    fields.set_item(intern!(py, "original_size"), result.original_size)?;
+    fields.set_item(intern!(py, "preview_size"), result.preview_size)?;
     let shown = shown::fresh(py, &result.excerpt)?;
     fields.set_item(intern!(py, "preview"), shown)?;
-    describe(fields, result)?;
-    if measurer.unit().is_some_and(|unit| unit != "characters") {
-        fields.set_item(intern!(py, "total_tokens"), result.original_size)?;
-    }
-    Ok(())
+    fields.set_item(intern!(py, "preview_strategy"), strategy(py, result))?;
+    fields.set_item(intern!(py, "page"), result.page)?;
+    fields.set_item(intern!(py, "total_pages"), result.total_pages)?;
+    fields.set_item(intern!(py, "available_actions"), py.None())
 }
 
 /// Fields of a response for what a user's generator made.
@@ -160,10 +165,19 @@ fn flags(fields: &Bound<'_, PyDict>, complete: bool) -> PyResult<()> {
     fields.set_item(intern!(fields.py(), "is_async"), false)
 }
 
-/// What a response says about its preview.
+fn strategy<'py>(py: Python<'py>, result: &PreviewResult) -> &'py Bound<'py, PyString> {
+    match result.strategy {
+        PreviewStrategy::Sample => intern!(py, "sample"),
+        PreviewStrategy::Truncate => intern!(py, "truncate"),
+        PreviewStrategy::Paginate => intern!(py, "paginate"),
+        PreviewStrategy::Summary => intern!(py, "summary"),
+    }
+}
+
+/// What an answer says about its preview.
 fn describe(fields: &Bound<'_, PyDict>, result: &PreviewResult) -> PyResult<()> {
     let py = fields.py();
-    fields.set_item(intern!(py, "preview_strategy"), result.strategy.as_str())?;
+    fields.set_item(intern!(py, "preview_strategy"), strategy(py, result))?;
     fields.set_item(intern!(py, "total_items"), result.total_items)?;
     fields.set_item(intern!(py, "original_size"), result.original_size)?;
     fields.set_item(intern!(py, "preview_size"), result.preview_size)?;
