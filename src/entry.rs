@@ -357,3 +357,49 @@ impl Views {
         drop(forgotten);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::AccessPolicy;
+    use crate::measure::CharacterMeasurer;
+    use crate::preview::{PreviewRequest, default_generator};
+    use crate::value::Document;
+
+    #[test]
+    fn what_was_made_of_a_view_counts_as_remembered() {
+        let document = Arc::new(Document::from_serialize(&[1, 2, 3]).unwrap());
+        let value = Value::Document(Arc::clone(&document));
+        let policy = Arc::new(AccessPolicy::public());
+        let entry = Entry::new(
+            value,
+            "public".into(),
+            policy,
+            0.0,
+            None,
+            Details::default(),
+        );
+        let view = default_generator(PreviewStrategy::Sample)
+            .generate(&PreviewRequest {
+                document: &document,
+                max_size: 100,
+                measurer: &CharacterMeasurer,
+                page: None,
+                page_size: None,
+            })
+            .map(Arc::new)
+            .unwrap();
+        let key = ViewKey {
+            strategy: PreviewStrategy::Sample,
+            unit: "characters",
+            max_size: 100,
+            page: None,
+            page_size: None,
+            masks: None,
+        };
+        entry.views().remember(key, &view);
+        assert_eq!(entry.remembered_bytes(), 0);
+        view.excerpt.made().keep("objects", 45);
+        assert_eq!(entry.remembered_bytes(), 45);
+    }
+}

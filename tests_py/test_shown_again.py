@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from conftest import Clock
@@ -147,7 +147,7 @@ def test_what_was_kept_goes_with_its_entry() -> None:
     class Thing(dict[str, Any]):
         """Can be seen to die, and is copied."""
 
-        alive: weakref.WeakSet[Thing] = weakref.WeakSet()
+        alive: ClassVar[weakref.WeakSet[Thing]] = weakref.WeakSet()
 
         def __hash__(self) -> int:
             return id(self)

@@ -362,9 +362,9 @@ class Found:
         """
         When it ends, in seconds since 1970; None = never.
         """
-    def facts(self, /) -> dict[str, Any]:
+    def facts(self, /, cache_name: str) -> dict[str, Any]:
         """
-        What a `CacheReference` says of it, by the names of its fields.
+        What a `CacheReference` says of it, by the names of its fields in their order.
         """
     @property
     def namespace(self, /) -> str:

@@ -109,9 +109,8 @@ def use_identity(identity: Identity) -> Generator[None, None, None]:
         _used.reset(before)
 
 
-def used_identity() -> Identity | None:
-    """Return what `use_identity` said."""
-    return _used.get()
+#: Returns what `use_identity` said; asked at each call of a cache.
+used_identity: Final = _used.get
 
 
 def known_value(values: Mapping[str, str], name: str) -> str | None:

@@ -83,7 +83,7 @@ impl Excerpt {
     }
 
     /// What a language binding made of it.
-    #[cfg(feature = "python")]
+    #[cfg(any(test, feature = "python"))]
     pub(crate) fn made(&self) -> &Made {
         &self.made
     }

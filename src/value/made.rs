@@ -19,19 +19,19 @@ struct Object {
 
 impl Made {
     /// What was kept.
-    #[cfg(feature = "python")]
+    #[cfg(any(test, feature = "python"))]
     pub(crate) fn get<T: Any>(&self) -> Option<&T> {
         self.object.get()?.object.downcast_ref()
     }
 
     /// Whether it was asked for before. What is shown but once is not worth its memory.
-    #[cfg(feature = "python")]
+    #[cfg(any(test, feature = "python"))]
     pub(crate) fn is_asked_again(&self) -> bool {
         self.was_asked.swap(true, Ordering::Relaxed)
     }
 
     /// Keeps it, which takes about so many bytes; what another thread kept first stays.
-    #[cfg(feature = "python")]
+    #[cfg(any(test, feature = "python"))]
     pub(crate) fn keep<T: Any + Send + Sync>(&self, object: T, bytes: usize) {
         let object = Box::new(object);
         let _ = self.object.set(Object { object, bytes });
@@ -55,5 +55,37 @@ impl fmt::Debug for Made {
         f.debug_struct("Made")
             .field("bytes", &self.bytes())
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_kept_first_stays_and_counts() {
+        let made = Made::default();
+        assert!(made.get::<&str>().is_none());
+        made.keep("first", 10);
+        made.keep("second", 20);
+        assert_eq!((made.get(), made.bytes()), (Some(&"first"), 10));
+        assert!(made.get::<u8>().is_none());
+    }
+
+    #[test]
+    fn a_copy_has_its_own_place() {
+        let made = Made::default();
+        made.keep("kept", 10);
+        assert!(!made.is_asked_again());
+        let copy = made.clone();
+        assert!(made.is_asked_again() && !copy.is_asked_again());
+        assert_eq!((copy.get::<&str>(), copy.bytes()), (None, 0));
+    }
+
+    #[test]
+    fn what_is_kept_is_not_shown() {
+        let made = Made::default();
+        made.keep("secret", 10);
+        assert_eq!(format!("{made:?}"), "Made { bytes: 10 }");
     }
 }

@@ -42,7 +42,11 @@ impl PolicySource for PyPolicy {
     }
 
     fn masked_paths(&self) -> Result<Option<Masks>> {
-        Python::attach(|py| masks(self.0.bind(py))).map_err(from_py)
+        Python::attach(|py| {
+            let name = intern!(py, "masked_paths");
+            masks(self.0.bind(py).getattr_opt(name)?)
+        })
+        .map_err(from_py)
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -50,9 +54,8 @@ impl PolicySource for PyPolicy {
     }
 }
 
-/// The masks of a policy; None counts as none, as does a policy that knows of no masks.
-fn masks(policy: &Bound<'_, PyAny>) -> PyResult<Option<Masks>> {
-    let paths = policy.getattr_opt(intern!(policy.py(), "masked_paths"))?;
+/// The masks of a policy's paths; None counts as none, as does a policy that knows of no masks.
+fn masks(paths: Option<Bound<'_, PyAny>>) -> PyResult<Option<Masks>> {
     let paths = paths.filter(|paths| !paths.is_none());
     static COMPILED: Compiled<Masks> = Compiled::new();
     paths.map(|paths| COMPILED.of(&paths, masks_of)).transpose()
@@ -63,14 +66,45 @@ pub(super) fn masks_of(paths: &Bound<'_, PyAny>) -> PyResult<Masks> {
     Masks::new(texts(paths, "masked paths")?.iter()).map_err(to_py)
 }
 
+/// The class of our own policies.
+fn class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
+    static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    CLASS.import(py, "mcp_refcache.permissions", "AccessPolicy")
+}
+
+/// What a policy says by its attributes.
+enum Attributes<'a, 'py> {
+    /// Our own class has nothing else than what stands in the object's dict, which answers faster.
+    Own(Bound<'py, PyDict>),
+    Any(&'a Bound<'py, PyAny>),
+}
+
+impl<'a, 'py> Attributes<'a, 'py> {
+    fn of(policy: &'a Bound<'py, PyAny>) -> PyResult<Self> {
+        let py = policy.py();
+        Ok(match policy.is_exact_instance(class(py)?) {
+            true => Self::Own(policy.getattr(intern!(py, "__dict__"))?.cast_into()?),
+            false => Self::Any(policy),
+        })
+    }
+
+    fn get(&self, name: &Bound<'py, PyString>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        match self {
+            Self::Own(dict) => dict.get_item(name),
+            Self::Any(policy) => policy.getattr_opt(name),
+        }
+    }
+}
+
 fn read<'py>(policy: &Bound<'py, PyAny>) -> PyResult<AccessPolicy> {
     let py = policy.py();
+    let attributes = Attributes::of(policy)?;
     let permissions = |name: &Bound<'py, PyString>| {
-        let value = policy.getattr_opt(name)?;
+        let value = attributes.get(name)?;
         value.map(|value| permission::granted(&value)).transpose()
     };
     let optional = |name: &Bound<'py, PyString>| {
-        let value = policy.getattr_opt(name)?;
+        let value = attributes.get(name)?;
         PyResult::Ok(value.filter(|value| !value.is_none()))
     };
     let text = |name: &Bound<'py, PyString>| optional(name)?.map(text_or_unequal).transpose();
@@ -93,7 +127,7 @@ fn read<'py>(policy: &Bound<'py, PyAny>) -> PyResult<AccessPolicy> {
         bound_session: text(intern!(py, "bound_session"))?,
         allowed_permissions: permissions(intern!(py, "allowed_permissions"))?
             .unwrap_or(Permission::FULL),
-        masked_paths: masks(policy)?,
+        masked_paths: masks(attributes.get(intern!(py, "masked_paths"))?)?,
     })
 }
 
@@ -177,8 +211,6 @@ pub(crate) fn policy_to_python<'py>(
     if let Some(PyPolicy(object)) = policy.as_any().downcast_ref() {
         return Ok(object.bind(py).clone());
     }
-    static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-    let class = CLASS.import(py, "mcp_refcache.permissions", "AccessPolicy")?;
     let policy = policy.policy().map_err(to_py)?;
     let list = |patterns: &Option<ActorPatterns>| {
         let patterns = patterns.as_ref();
@@ -202,5 +234,5 @@ pub(crate) fn policy_to_python<'py>(
     if let Some(masks) = &policy.masked_paths {
         fields.set_item("masked_paths", PyFrozenSet::new(py, masks.iter())?)?;
     }
-    class.call((), Some(&fields))
+    class(py)?.call((), Some(&fields))
 }
