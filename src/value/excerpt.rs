@@ -83,7 +83,10 @@ impl Excerpt {
     }
 
     /// What a language binding made of it.
-    #[cfg(any(test, feature = "python"))]
+    #[cfg_attr(
+        not(feature = "python"),
+        allow(dead_code, reason = "only Python makes objects")
+    )]
     pub(crate) fn made(&self) -> &Made {
         &self.made
     }

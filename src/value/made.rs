@@ -19,19 +19,16 @@ struct Object {
 
 impl Made {
     /// What was kept.
-    #[cfg(any(test, feature = "python"))]
     pub(crate) fn get<T: Any>(&self) -> Option<&T> {
         self.object.get()?.object.downcast_ref()
     }
 
     /// Whether it was asked for before. What is shown but once is not worth its memory.
-    #[cfg(any(test, feature = "python"))]
     pub(crate) fn is_asked_again(&self) -> bool {
         self.was_asked.swap(true, Ordering::Relaxed)
     }
 
     /// Keeps it, which takes about so many bytes; what another thread kept first stays.
-    #[cfg(any(test, feature = "python"))]
     pub(crate) fn keep<T: Any + Send + Sync>(&self, object: T, bytes: usize) {
         let object = Box::new(object);
         let _ = self.object.set(Object { object, bytes });

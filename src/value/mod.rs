@@ -7,6 +7,10 @@ pub(crate) mod index;
 mod items;
 mod keys;
 pub(crate) mod literal;
+#[cfg_attr(
+    not(feature = "python"),
+    allow(dead_code, reason = "only Python makes objects")
+)]
 mod made;
 mod masked;
 mod mismatch;
