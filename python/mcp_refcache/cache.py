@@ -442,15 +442,17 @@ class RefCache:
             KeyError: If nothing lives under this reference or key.
             PermissionDenied: If the actor may not.
         """
-        return self._resolve(ref_id, actor)
-
-    def _resolve(self, ref_id: str, actor: ActorLike | None, *, alike: bool = False) -> Any:
-        """As `resolve`; `alike`: what is forbidden is answered as what is missing."""
-        uses = current_uses()
         if actor is None:
-            who, own = self._caller(), self._is_own()
-            return self._core.resolve(ref_id, actor=who, use=True, own=own, uses=uses, alike=alike)
-        return self._core.resolve(ref_id, actor=resolve_actor(actor), uses=uses, alike=alike)
+            who, uses = self._caller(), current_uses()
+            return self._core.resolve(ref_id, actor=who, use=True, own=self._is_own(), uses=uses)
+        return self._core.resolve(ref_id, actor=resolve_actor(actor), uses=current_uses())
+
+    def _resolve_alike(self, ref_id: str, *, actor: ActorLike | None = None) -> Any:
+        """As `resolve`, but what is forbidden is answered as what is missing."""
+        how: dict[str, Any] = {"uses": current_uses(), "alike": True}
+        if actor is None:
+            return self._core.resolve(ref_id, actor=self._caller(), use=True, own=self._is_own(), **how)
+        return self._core.resolve(ref_id, actor=resolve_actor(actor), **how)
 
     async def aresolve(self, ref_id: str, *, actor: ActorLike | None = None) -> Any:
         """Return the stored value as `resolve` does, without blocking the event loop."""

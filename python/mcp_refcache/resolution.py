@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from mcp_refcache import _core
@@ -146,7 +145,7 @@ def _resolving(cache: Any, kind: type[Any]) -> Callable[..., Any]:
     from mcp_refcache.cache import RefCache
 
     if getattr(kind, "resolve", None) is RefCache.resolve:
-        return partial(cache._resolve, alike=True)
+        return cache._resolve_alike
     return having(
         "cache", cache, "a RefCache, or anything with resolve(ref_id, *, actor=...)", "resolve"
     ).resolve

@@ -10,6 +10,7 @@ use pyo3::types::{PyDict, PyType};
 use pyo3::{intern, pybacked::PyBackedStr};
 
 use super::super::error::from_py;
+use super::attributes::Attributes;
 use crate::access::{Actor, ActorPattern, ActorType, DefaultActor};
 use crate::error::Result;
 
@@ -56,13 +57,13 @@ impl PyActor {
     }
 
     fn from_default_actor(actor: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let py = actor.py();
-        let kind: PyBackedStr = actor.getattr(intern!(py, "actor_type"))?.extract()?;
+        let (py, said) = (actor.py(), Attributes::own(actor)?);
+        let kind: PyBackedStr = said.required(intern!(py, "actor_type"))?.extract()?;
         Ok(Self {
             object: actor.clone().unbind(),
             kind: ActorType::from_name(&kind).unwrap_or(ActorType::Other),
-            id: actor.getattr(intern!(py, "actor_id"))?.extract()?,
-            session_id: actor.getattr(intern!(py, "actor_session_id"))?.extract()?,
+            id: said.required(intern!(py, "actor_id"))?.extract()?,
+            session_id: said.required(intern!(py, "actor_session_id"))?.extract()?,
             org_id: None,
             user: None,
             foreign: None,
@@ -70,11 +71,11 @@ impl PyActor {
     }
 
     fn from_delegate(actor: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let py = actor.py();
-        let user_id: Option<PyBackedStr> = actor.getattr(intern!(py, "user_id"))?.extract()?;
+        let (py, said) = (actor.py(), Attributes::own(actor)?);
+        let user_id: Option<PyBackedStr> = said.required(intern!(py, "user_id"))?.extract()?;
         let session_id: Option<PyBackedStr> =
-            actor.getattr(intern!(py, "session_id"))?.extract()?;
-        let org_id: Option<PyBackedStr> = actor.getattr(intern!(py, "org_id"))?.extract()?;
+            said.required(intern!(py, "session_id"))?.extract()?;
+        let org_id: Option<PyBackedStr> = said.required(intern!(py, "org_id"))?.extract()?;
         let user = user_id.map(|id| {
             let user = DefaultActor::user(&*id, session_id.as_deref());
             Box::new(match &org_id {
@@ -85,7 +86,7 @@ impl PyActor {
         Ok(Self {
             object: actor.clone().unbind(),
             kind: ActorType::Agent,
-            id: actor.getattr(intern!(py, "agent_id"))?.extract()?,
+            id: said.required(intern!(py, "agent_id"))?.extract()?,
             session_id,
             org_id,
             user,

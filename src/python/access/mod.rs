@@ -2,6 +2,7 @@
 //! traits, and the functions that the package's own classes call.
 
 mod actor;
+mod attributes;
 mod checker;
 mod functions;
 mod permission;

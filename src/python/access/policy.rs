@@ -13,6 +13,7 @@ use pyo3::{PyTraverseError, PyVisit, intern, pybacked::PyBackedStr};
 
 use super::super::arguments::wrong_type;
 use super::super::error::{from_py, to_py};
+use super::attributes::Attributes;
 use super::permission;
 use crate::access::{AccessPolicy, ActorPattern, ActorPatterns, Masks, Permission, PolicySource};
 use crate::error::Result;
@@ -72,33 +73,9 @@ fn class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
     CLASS.import(py, "mcp_refcache.permissions", "AccessPolicy")
 }
 
-/// What a policy says by its attributes.
-enum Attributes<'a, 'py> {
-    /// Our own class has nothing else than what stands in the object's dict, which answers faster.
-    Own(Bound<'py, PyDict>),
-    Any(&'a Bound<'py, PyAny>),
-}
-
-impl<'a, 'py> Attributes<'a, 'py> {
-    fn of(policy: &'a Bound<'py, PyAny>) -> PyResult<Self> {
-        let py = policy.py();
-        Ok(match policy.is_exact_instance(class(py)?) {
-            true => Self::Own(policy.getattr(intern!(py, "__dict__"))?.cast_into()?),
-            false => Self::Any(policy),
-        })
-    }
-
-    fn get(&self, name: &Bound<'py, PyString>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        match self {
-            Self::Own(dict) => dict.get_item(name),
-            Self::Any(policy) => policy.getattr_opt(name),
-        }
-    }
-}
-
 fn read<'py>(policy: &Bound<'py, PyAny>) -> PyResult<AccessPolicy> {
     let py = policy.py();
-    let attributes = Attributes::of(policy)?;
+    let attributes = Attributes::of(policy, class(py)?)?;
     let permissions = |name: &Bound<'py, PyString>| {
         let value = attributes.get(name)?;
         value.map(|value| permission::granted(&value)).transpose()
