@@ -35,7 +35,10 @@ impl RefCache {
         want: Want,
         usable: impl Fn(&Entry) -> bool + Send,
     ) -> Result<Option<Found>> {
-        let mut candidates = self.candidates(asked, want).await?;
+        if let Some(found) = self.referenced(asked, want).await? {
+            return Ok(Some(found));
+        }
+        let mut candidates = self.named(asked, want).await?;
         if candidates.len() > 1 {
             candidates.retain(|(_, entry)| usable(entry));
         }
@@ -54,10 +57,21 @@ impl RefCache {
     /// The live entries that `asked` may mean: that of a reference; of a key in the default
     /// namespace; of `namespace:key`; else of the key in every namespace that has it.
     pub(crate) async fn candidates(&self, asked: &str, want: Want) -> Result<Vec<Found>> {
-        let (now, backend) = (self.now(), &self.parts.backend);
-        if let Some(entry) = backend.get(asked, now, want).await? {
-            return Ok(vec![(asked.into(), entry)]);
+        match self.referenced(asked, want).await? {
+            Some(found) => Ok(vec![found]),
+            None => self.named(asked, want).await,
         }
+    }
+
+    /// The live entry of a reference.
+    async fn referenced(&self, asked: &str, want: Want) -> Result<Option<Found>> {
+        let entry = self.parts.backend.get(asked, self.now(), want).await?;
+        Ok(entry.map(|entry| (asked.into(), entry)))
+    }
+
+    /// The live entries that a key may mean.
+    async fn named(&self, asked: &str, want: Want) -> Result<Vec<Found>> {
+        let (now, backend) = (self.now(), &self.parts.backend);
         let default = self.key_name(&self.parts.settings.default_namespace, asked);
         if let Some(found) = backend.find(&default, now, want).await? {
             return Ok(vec![found]);
