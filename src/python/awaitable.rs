@@ -3,7 +3,7 @@
 
 use std::cell::RefCell;
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
@@ -48,10 +48,10 @@ where
 {
     match mode {
         Mode::Inline => {
-            let output = runtime::poll_once(Box::pin(work)).unwrap_or_else(|work| wait(py, work));
+            let output = runtime::poll_once(pin!(work)).unwrap_or_else(|work| wait(py, work));
             Ok(output?.into_bound(py))
         }
-        Mode::Blocking => Ok(wait(py, Box::pin(work))?.into_bound(py)),
+        Mode::Blocking => Ok(wait(py, pin!(work))?.into_bound(py)),
         Mode::Awaited { waits } => {
             let awaitable = Awaitable {
                 work: Mutex::new(Some(Box::pin(work))),
@@ -65,7 +65,10 @@ where
 
 /// Blocks this thread, without the interpreter. What a signal handler raises comes before what the work
 /// raises: it may be the reason that the work failed.
-fn wait(py: Python<'_>, work: Work) -> PyResult<Py<PyAny>> {
+fn wait<F>(py: Python<'_>, work: F) -> PyResult<Py<PyAny>>
+where
+    F: Future<Output = PyResult<Py<PyAny>>> + Send + Unpin,
+{
     let output = py.detach(|| runtime::block_on(Interruptible::new(work)));
     if let Some(interrupt) = INTERRUPT.take() {
         return Err(interrupt);
@@ -93,22 +96,25 @@ where
 }
 
 /// Work that ends early with the exception of a signal handler (Ctrl-C).
-struct Interruptible {
-    work: Work,
+struct Interruptible<F> {
+    work: F,
     ticks: Option<tokio::time::Interval>,
 }
 
-impl Interruptible {
-    fn new(work: Work) -> Self {
+impl<F> Interruptible<F> {
+    fn new(work: F) -> Self {
         Self { work, ticks: None }
     }
 }
 
-impl Future for Interruptible {
+impl<F> Future for Interruptible<F>
+where
+    F: Future<Output = PyResult<Py<PyAny>>> + Unpin,
+{
     type Output = PyResult<Py<PyAny>>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Poll::Ready(output) = self.work.as_mut().poll(context) {
+        if let Poll::Ready(output) = Pin::new(&mut self.work).poll(context) {
             return Poll::Ready(output);
         }
         if tokio::runtime::Handle::try_current().is_err() {
