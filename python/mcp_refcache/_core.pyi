@@ -253,11 +253,11 @@ class Cache:
         /,
         key: Any,
         value: Any,
-        *,
         namespace: Any | None = None,
         policy: Any | None = None,
         ttl: Any | None = None,
         tool_name: Any | None = None,
+        *,
         actor: Any | None = None,
         caller: Any | None = None,
         max_size: int | None = None,
@@ -362,9 +362,9 @@ class Found:
         """
         When it ends, in seconds since 1970; None = never.
         """
-    def facts(self, /) -> dict[str, Any]:
+    def facts(self, /, cache_name: Any) -> dict[str, Any]:
         """
-        What a `CacheReference` says of it, by the names of its fields.
+        What a `CacheReference` says of it, by the names of its fields and in their order.
         """
     @property
     def namespace(self, /) -> str:

@@ -48,6 +48,13 @@ class TaskStatus(str, Enum):
     CANCELLED = "cancelled"
 
 
+#: Puts in place what pydantic keeps of a model; looking each name up again takes as long as the rest.
+_put_fields, _put_given, _put_extra, _put_private = (
+    vars(BaseModel)[slot].__set__
+    for slot in ("__dict__", "__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__")
+)
+
+
 def built(model: type[M], fields: dict[str, Any], given: set[str]) -> M:
     """Make a model of values that are known to be right, in a fifth of the time that validation takes.
 
@@ -56,12 +63,11 @@ def built(model: type[M], fields: dict[str, Any], given: set[str]) -> M:
         fields: All its fields, which it keeps.
         given: The names of those that are no defaults.
     """
-    instance = model.__new__(model)
-    fill = object.__setattr__
-    fill(instance, "__dict__", fields)
-    fill(instance, "__pydantic_fields_set__", given)
-    fill(instance, "__pydantic_extra__", None)
-    fill(instance, "__pydantic_private__", None)
+    instance = object.__new__(model)
+    _put_fields(instance, fields)
+    _put_given(instance, given)
+    _put_extra(instance, None)
+    _put_private(instance, None)
     return instance
 
 

@@ -63,10 +63,15 @@ impl Found {
         }
     }
 
-    /// What a `CacheReference` says of it, by the names of its fields.
-    fn facts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+    /// What a `CacheReference` says of it, by the names of its fields and in their order.
+    fn facts<'py>(
+        &self,
+        py: Python<'py>,
+        cache_name: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyDict>> {
         let (entry, facts) = (&self.entry, PyDict::new(py));
         facts.set_item(intern!(py, "ref_id"), &*self.id)?;
+        facts.set_item(intern!(py, "cache_name"), cache_name)?;
         facts.set_item(intern!(py, "namespace"), &*entry.namespace)?;
         facts.set_item(intern!(py, "tool_name"), entry.details.tool_name.as_deref())?;
         facts.set_item(intern!(py, "created_at"), entry.created_at)?;
