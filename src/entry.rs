@@ -31,6 +31,13 @@ pub struct Entry {
     pub expires_at: Option<Timestamp>,
     /// What else is known about it.
     pub details: Details,
+    /// Most entries of a full store are never looked at.
+    remembered: OnceLock<Box<Remembered>>,
+}
+
+/// What is remembered of an entry that was looked at.
+#[derive(Default)]
+struct Remembered {
     /// Shared with the same entry as others see it.
     views: Arc<Views>,
     size: OnceLock<(&'static str, usize)>,
@@ -81,12 +88,25 @@ impl Entry {
             created_at,
             expires_at,
             details,
-            views: Arc::default(),
-            size: OnceLock::new(),
-            masks: None,
-            masked: Mutex::default(),
-            secrets: OnceLock::new(),
+            remembered: OnceLock::new(),
         }
+    }
+
+    fn remembered(&self) -> &Remembered {
+        self.remembered.get_or_init(Box::default)
+    }
+
+    /// The same entry with a value that is the same in another shape; views of it are shared.
+    fn reshaped(&self, value: Value, masks: Option<Masks>) -> Arc<Self> {
+        let remembered = Remembered {
+            views: Arc::clone(&self.remembered().views),
+            masks,
+            ..Remembered::default()
+        };
+        Arc::new(Self {
+            remembered: OnceLock::from(Box::new(remembered)),
+            ..self.with_value(value)
+        })
     }
 
     /// The same entry with an earlier end.
@@ -95,12 +115,20 @@ impl Entry {
         let expires_at = self
             .expires_at
             .map_or(expires_at, |own| own.min(expires_at));
+        Self {
+            expires_at: Some(expires_at),
+            ..self.with_value(self.value.clone())
+        }
+    }
+
+    /// The same entry with this value; nothing is remembered of it.
+    fn with_value(&self, value: Value) -> Self {
         Self::new(
-            self.value.clone(),
+            value,
             Arc::clone(&self.namespace),
             Arc::clone(&self.policy),
             self.created_at,
-            Some(expires_at),
+            self.expires_at,
             self.details.clone(),
         )
     }
@@ -108,27 +136,14 @@ impl Entry {
     /// The entry as it is seen under masks. Views of it are remembered by their masks, so that a look under
     /// some never finds what was made under others.
     pub(crate) fn seen(&self, masks: Masks) -> Arc<Self> {
-        let mut known = self.masked.lock();
-        if let Some(masked) = known
-            .as_ref()
-            .filter(|known| known.masks.as_ref() == Some(&masks))
-        {
+        let mut known = self.remembered().masked.lock();
+        if let Some(masked) = known.as_ref().filter(|known| known.masks() == Some(&masks)) {
             return Arc::clone(masked);
         }
         let hider = masks.clone();
         let hider = Box::new(move |document: &_| hide(document, &mut hider.walk()));
-        let masked = Arc::new(Self {
-            views: Arc::clone(&self.views),
-            masks: Some(masks),
-            ..Self::new(
-                Value::Masked(Arc::new(Masked::new(self.value.clone(), hider))),
-                Arc::clone(&self.namespace),
-                Arc::clone(&self.policy),
-                self.created_at,
-                self.expires_at,
-                self.details.clone(),
-            )
-        });
+        let masked = Value::Masked(Arc::new(Masked::new(self.value.clone(), hider)));
+        let masked = self.reshaped(masked, Some(masks));
         let former = known.replace(Arc::clone(&masked));
         drop(known);
         // after the lock: its destructor may be anybody's code
@@ -142,29 +157,22 @@ impl Entry {
         let Value::Remote(value) = &self.value else {
             return Arc::clone(self);
         };
-        Arc::new(Self {
-            views: Arc::clone(&self.views),
-            ..Self::new(
-                Value::Remote(Arc::new(value.apart())),
-                Arc::clone(&self.namespace),
-                Arc::clone(&self.policy),
-                self.created_at,
-                self.expires_at,
-                self.details.clone(),
-            )
-        })
+        self.reshaped(Value::Remote(Arc::new(value.apart())), None)
     }
 
     /// Bytes of what is remembered of the entry besides its value.
     pub(crate) fn remembered_bytes(&self) -> usize {
-        let masked = self.masked.lock();
+        let Some(remembered) = self.remembered.get() else {
+            return 0;
+        };
+        let masked = remembered.masked.lock();
         let masked = masked.as_ref().and_then(|_| self.value.total_size());
-        masked.unwrap_or(0) + self.views.bytes()
+        masked.unwrap_or(0) + remembered.views.bytes()
     }
 
     /// The masks under which it is seen.
     pub(crate) fn masks(&self) -> Option<&Masks> {
-        self.masks.as_ref()
+        self.remembered.get()?.masks.as_ref()
     }
 
     /// Number of items of a collection, as far as that may be told.
@@ -188,14 +196,10 @@ impl Entry {
     /// The same entry as if it had another policy.
     #[cfg(feature = "python")]
     pub(crate) fn under(&self, policy: Arc<dyn PolicySource>) -> Self {
-        Self::new(
-            self.value.clone(),
-            Arc::clone(&self.namespace),
+        Self {
             policy,
-            self.created_at,
-            self.expires_at,
-            self.details.clone(),
-        )
+            ..self.with_value(self.value.clone())
+        }
     }
 
     /// The same entry in a form that another process can read: a document and a policy of this crate.
@@ -223,7 +227,7 @@ impl Entry {
 
     /// The size of a value that fits its preview, counted once; the unit is the measurer's.
     pub(crate) fn size(&self) -> &OnceLock<(&'static str, usize)> {
-        &self.size
+        &self.remembered().size
     }
 
     /// What of the value must not get out, found out once; `None` if the index takes more memory than
@@ -232,19 +236,20 @@ impl Entry {
     /// # Errors
     /// As [`Value::document`].
     pub fn secrets(&self, limits: &Limits) -> Result<Option<Arc<SecretIndex>>> {
-        if let Some((known, index)) = self.secrets.get()
+        let secrets = &self.remembered().secrets;
+        if let Some((known, index)) = secrets.get()
             && known == limits
         {
             return Ok(index.clone());
         }
         let index = SecretIndex::of(&*self.value.document()?, limits).map(Arc::new);
         // another cache's limits are not remembered beside the first's
-        let _ = self.secrets.set((limits.clone(), index.clone()));
+        let _ = secrets.set((limits.clone(), index.clone()));
         Ok(index)
     }
 
     pub(crate) fn views(&self) -> &Views {
-        &self.views
+        &self.remembered().views
     }
 }
 
@@ -265,7 +270,8 @@ impl Entry {
     /// waiting.
     #[cfg(feature = "python")]
     pub(crate) fn visit_viewed(&self, mut visit: impl FnMut(&Excerpt)) {
-        let Some(views) = self.views.0.try_lock() else {
+        let views = self.remembered.get().map(|remembered| &remembered.views);
+        let Some(views) = views.and_then(|views| views.0.try_lock()) else {
             return;
         };
         let own = views

@@ -40,6 +40,11 @@ impl CacheName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The name as shared text.
+    pub fn shared(&self) -> Arc<str> {
+        Arc::clone(&self.0)
+    }
 }
 
 impl fmt::Display for CacheName {

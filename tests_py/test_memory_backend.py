@@ -265,6 +265,35 @@ time.sleep(0.95)
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
+def test_a_small_value_is_nothing_for_the_garbage_collector_to_visit() -> None:
+    cache = RefCache()
+    cache.set("first", [{"a": []}])
+    before = len(gc.get_objects())
+    for number in range(100):
+        cache.set(f"k {number}", [{"a": [number]}, {"b": {}}])
+    assert len(gc.get_objects()) - before < 100
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="reads what Linux tells of a process")
+def test_a_million_small_entries_fit_a_gigabyte() -> None:
+    program = """
+import gc
+from mcp_refcache import RefCache
+def resident():
+    gc.collect()
+    with open("/proc/self/statm") as file: return int(file.read().split()[1]) * 4096
+cache = RefCache()
+for number in range(1000): cache.set(f"first {number}", {"n": number})
+before = resident()
+for number in range(60_000): cache.set(f"key {number}", {"n": number})
+print((resident() - before) / 60_000)
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert float(ended.stdout) < 1000
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_forked_child_goes_on(backend: MemoryBackend) -> None:

@@ -6,7 +6,9 @@ import copy
 import dataclasses
 import logging
 import math
+import threading
 from collections import Counter, OrderedDict, defaultdict, deque
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from fractions import Fraction
@@ -151,6 +153,31 @@ def test_a_value_alone_is_nobody_elses_object(name: str) -> None:
     how(given_in)
     change(CACHE.resolve(ref), how)
     assert repr(CACHE.resolve(ref)) == before
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_what_is_read_again_and_again_is_each_time_somebody_elses(name: str) -> None:
+    value, how = CHANGES[name]
+    ref = CACHE.set("k", [copy.deepcopy(value)]).ref_id
+    for _ in range(4):
+        back = CACHE.resolve(ref)
+        assert repr(back) == repr([value])
+        change(back[0], how)
+        back.append("mine")
+
+
+def test_readers_at_the_same_time_have_nothing_in_common() -> None:
+    def read(ref: str) -> list[list[int]]:
+        start.wait()
+        back = CACHE.resolve(ref)
+        back[0].append(9)
+        return back
+
+    start = threading.Barrier(8)
+    refs = [CACHE.set(f"k {number}", [[number]]).ref_id for number in range(50)]
+    with ThreadPoolExecutor(8) as pool:
+        for number, ref in enumerate(refs):
+            assert list(pool.map(read, [ref] * 8)) == [[[number, 9]]] * 8
 
 
 @SIZES

@@ -45,7 +45,7 @@ def ints_per_text(side: Side) -> Contestants:
     "memory of 70 KB of nested rows against their JSON text", Below(1.5, "x"), unit="x", quick=False, rounds=3
 )
 def nested_per_text(side: Side) -> Contestants:
-    """Stores 20 values of 400 nested rows, little above the 64 KB from which on text is kept."""
+    """Stores 20 values of 400 nested rows, little above the 64 KB from which on an index stands beside the text."""
     return _per_text(side, "data.nested(400, seed=seed)")
 
 

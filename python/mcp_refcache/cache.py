@@ -45,7 +45,6 @@ from mcp_refcache.preview import PaginateGenerator, SampleGenerator, get_default
 if TYPE_CHECKING:
     from os import PathLike
 
-    from mcp_refcache._core import Found
     from mcp_refcache._transfer import Progress, SupportsRead, SupportsWrite
     from mcp_refcache.access.actor import Actor
     from mcp_refcache.access.checker import PermissionChecker
@@ -349,9 +348,17 @@ class RefCache:
         """
         if policy is not None:
             _check_policy("policy", policy)
-        return self._reference(
-            self._core.set(key, value, **_stored_as(namespace, policy, ttl, tool_name, actor))
+        stored = self._core.set(
+            key,
+            value,
+            namespace,
+            policy,
+            ttl,
+            tool_name,
+            actor=None if actor is None else resolve_actor(actor),
+            uses=current_uses(),
         )
+        return CacheReference.of(stored.facts(self.name))
 
     async def aset(
         self,
@@ -367,10 +374,17 @@ class RefCache:
         """Store a value as `set` does, without blocking the event loop."""
         if policy is not None:
             _check_policy("policy", policy)
-        options = _stored_as(namespace, policy, ttl, tool_name, actor)
-        return self._reference(await self._core.set(key, value, **options, wait=False))
-
-    def _reference(self, stored: Found) -> CacheReference:
+        stored = await self._core.set(
+            key,
+            value,
+            namespace,
+            policy,
+            ttl,
+            tool_name,
+            actor=None if actor is None else resolve_actor(actor),
+            uses=current_uses(),
+            wait=False,
+        )
         return CacheReference.of(stored.facts(self.name))
 
     def get(
@@ -828,24 +842,6 @@ class RefCache:
 
     def __repr__(self) -> str:
         return f"RefCache(name={self.name!r}, backend={type(self._backend).__name__})"
-
-
-def _stored_as(
-    namespace: str | None,
-    policy: AccessPolicy | None,
-    ttl: Ttl,
-    tool_name: str | None,
-    actor: ActorLike | None,
-) -> dict[str, Any]:
-    """The options of the core's `set`."""
-    return {
-        "namespace": namespace,
-        "policy": policy,
-        "ttl": ttl,
-        "tool_name": tool_name,
-        "actor": None if actor is None else resolve_actor(actor),
-        "uses": current_uses(),
-    }
 
 
 def _make_backend(backend: Any, max_size: int | None) -> CacheBackend:

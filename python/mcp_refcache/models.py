@@ -47,6 +47,13 @@ class TaskStatus(str, Enum):
     CANCELLED = "cancelled"
 
 
+#: Puts in place what pydantic keeps of a model; looking each name up again takes as long as the rest.
+_put_fields, _put_given, _put_extra, _put_private = (
+    vars(BaseModel)[slot].__set__
+    for slot in ("__dict__", "__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__")
+)
+
+
 def built(model: type[M], fields: dict[str, Any], given: set[str]) -> M:
     """Make a model of values that are known to be right, in a fifth of the time that validation takes.
 
@@ -55,20 +62,12 @@ def built(model: type[M], fields: dict[str, Any], given: set[str]) -> M:
         fields: All its fields in their order, which it keeps.
         given: The names of those that are no defaults.
     """
-    instance = _new(model)
-    _fill_dict(instance, fields)
-    _fill_given(instance, given)
-    _fill_extra(instance, None)
-    _fill_private(instance, None)
+    instance = object.__new__(model)
+    _put_fields(instance, fields)
+    _put_given(instance, given)
+    _put_extra(instance, None)
+    _put_private(instance, None)
     return instance
-
-
-# the places of a model themselves: to assign to them would ask pydantic, and to name them has each looked up
-_new = object.__new__
-_fill_dict, _fill_given, _fill_extra, _fill_private = (
-    vars(BaseModel)[place].__set__
-    for place in ("__dict__", "__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__")
-)
 
 
 class PreviewConfig(Model):

@@ -44,7 +44,7 @@ pub struct KeyIndexed<S> {
     store: S,
     names: Names,
     leases: Leases,
-    named: RwLock<HashMap<Arc<str>, KeyName>>,
+    named: RwLock<HashMap<Arc<str>, Arc<KeyName>>>,
     limit: Option<usize>,
     written: Mutex<Written>,
     /// Ids to look after, the one whose turn is next first.
@@ -180,8 +180,11 @@ impl<S: SimpleBackend> Backend for KeyIndexed<S> {
         let Some(name) = options.name.filter(|_| self.leases.admits(options.fence)) else {
             return Ok(());
         };
-        self.named.write().insert(Arc::clone(&id), name.clone());
-        let Some(former) = self.names.point(name, &id) else {
+        let name = Arc::new(name.clone());
+        self.named
+            .write()
+            .insert(Arc::clone(&id), Arc::clone(&name));
+        let Some(former) = self.names.point(&name, &id) else {
             return Ok(());
         };
         self.named.write().remove(&*former);
@@ -267,7 +270,7 @@ impl<S: SimpleBackend> Backend for KeyIndexed<S> {
     }
 
     async fn name_of(&self, id: &str) -> Result<Option<KeyName>> {
-        Ok(self.named.read().get(id).cloned())
+        Ok(self.named.read().get(id).map(|name| (**name).clone()))
     }
 
     async fn knows_cache(&self, cache: &str) -> Result<bool> {

@@ -20,7 +20,7 @@ pub(super) struct Ledger {
     next: u64,
     bytes: u64,
     all: BTreeMap<u64, Arc<str>>,
-    namespaces: FxHashMap<Arc<str>, BTreeMap<u64, Arc<str>>>,
+    namespaces: FxHashMap<Arc<str>, BTreeSet<u64>>,
     ends: BTreeSet<(u64, u64)>,
     uses: BinaryHeap<Reverse<(u64, u64)>>,
 }
@@ -31,23 +31,21 @@ impl Ledger {
         let order = self.next;
         self.next += 1;
         self.all.insert(order, Arc::clone(id));
-        self.join(order, id, namespace);
+        self.join(order, namespace);
         order
     }
 
     /// Moves an entry to another namespace; its place in the order stays.
-    pub(super) fn moved(&mut self, order: u64, id: &Arc<str>, from: &str, to: &Arc<str>) {
+    pub(super) fn moved(&mut self, order: u64, from: &str, to: &Arc<str>) {
         if from != &**to {
             self.leave(order, from);
-            self.join(order, id, to);
+            self.join(order, to);
         }
     }
 
-    fn join(&mut self, order: u64, id: &Arc<str>, namespace: &Arc<str>) {
-        self.namespaces
-            .entry(Arc::clone(namespace))
-            .or_default()
-            .insert(order, Arc::clone(id));
+    fn join(&mut self, order: u64, namespace: &Arc<str>) {
+        let members = self.namespaces.entry(Arc::clone(namespace));
+        members.or_default().insert(order);
     }
 
     fn leave(&mut self, order: u64, namespace: &str) {
@@ -69,14 +67,13 @@ impl Ledger {
 
     /// Ids in the order of their entry, of one namespace or of all.
     pub(super) fn ids(&self, namespace: Option<&str>) -> Vec<Arc<str>> {
-        match namespace {
-            None => self.all.values().cloned().collect(),
-            Some(namespace) => self
-                .namespaces
-                .get(namespace)
-                .map(|ids| ids.values().cloned().collect())
-                .unwrap_or_default(),
-        }
+        let Some(namespace) = namespace else {
+            return self.all.values().cloned().collect();
+        };
+        let members = self.namespaces.get(namespace).into_iter().flatten();
+        members
+            .filter_map(|order| self.all.get(order).cloned())
+            .collect()
     }
 
     /// Number of entries.

@@ -60,9 +60,8 @@ struct Store {
 struct Slot {
     entry: Arc<Entry>,
     order: u64,
-    bytes: u64,
     used: AtomicU64,
-    name: Option<KeyName>,
+    name: Option<Arc<KeyName>>,
 }
 
 impl MemoryBackend {
@@ -218,7 +217,8 @@ impl std::fmt::Debug for MemoryBackend {
 
 impl Store {
     fn shard(&self, id: &str) -> &RwLock<HashMap<Arc<str>, Slot, FxBuildHasher>> {
-        &self.shards[FxBuildHasher.hash_one(id) as usize % SHARDS]
+        // by other bits than the map goes by
+        &self.shards[(FxBuildHasher.hash_one(id) >> 32) as usize % SHARDS]
     }
 
     fn tick(&self) -> u64 {
@@ -238,41 +238,37 @@ impl Store {
     fn put(&self, id: &str, entry: Arc<Entry>, options: PutOptions<'_>) -> Vec<Arc<Entry>> {
         let id: Arc<str> = id.into();
         let now = entry.created_at;
-        let bytes = bytes_of(&entry);
         let name = options.name.filter(|_| self.leases.admits(options.fence));
+        let name = name.cloned().map(Arc::new);
         let mut displaced = Vec::new();
         let mut ledger = self.ledger.lock();
         let tick = self.tick();
         let mut shard = self.shard(&id).write();
         match shard.get_mut(&*id) {
             Some(slot) => {
-                ledger.moved(slot.order, &id, &slot.entry.namespace, &entry.namespace);
+                ledger.moved(slot.order, &slot.entry.namespace, &entry.namespace);
                 ledger.ends_at(slot.order, slot.entry.expires_at, entry.expires_at);
-                ledger.weighs(slot.bytes, bytes);
-                slot.bytes = bytes;
+                ledger.weighs(bytes_of(&slot.entry), bytes_of(&entry));
                 slot.used.store(tick, Ordering::Relaxed);
-                if let Some(name) = name {
-                    slot.name = Some(name.clone());
-                }
+                slot.name = name.clone().or(slot.name.take());
                 displaced.push(std::mem::replace(&mut slot.entry, entry));
             }
             None => {
                 let order = ledger.enter(&id, &entry.namespace);
                 ledger.ends_at(order, None, entry.expires_at);
                 ledger.used(order, tick);
-                ledger.weighs(0, bytes);
+                ledger.weighs(0, bytes_of(&entry));
                 let slot = Slot {
                     entry,
                     order,
-                    bytes,
                     used: AtomicU64::new(tick),
-                    name: name.cloned(),
+                    name: name.clone(),
                 };
                 shard.insert(Arc::clone(&id), slot);
             }
         }
         drop(shard);
-        if let Some(former) = name.and_then(|name| self.names.point(name, &id)) {
+        if let Some(former) = name.and_then(|name| self.names.point(&name, &id)) {
             displaced.extend(self.retire(&mut ledger, &former, options.retire_at));
         }
         self.evict(&mut ledger, now, &mut displaced);
@@ -333,7 +329,7 @@ impl Store {
 
     fn remove(&self, ledger: &mut Ledger, id: &str) -> Option<Arc<Entry>> {
         let slot = self.shard(id).write().remove(id)?;
-        ledger.weighs(slot.bytes, 0);
+        ledger.weighs(bytes_of(&slot.entry), 0);
         ledger.strike(slot.order, &slot.entry.namespace, slot.entry.expires_at);
         if let Some(name) = &slot.name {
             self.names.forget(name, id);
@@ -430,7 +426,7 @@ impl Backend for MemoryBackend {
 
     async fn name_of(&self, id: &str) -> Result<Option<KeyName>> {
         let shard = self.0.shard(id).read();
-        Ok(shard.get(id).and_then(|slot| slot.name.clone()))
+        Ok(shard.get(id).and_then(|slot| slot.name.as_deref().cloned()))
     }
 
     async fn knows_cache(&self, cache: &str) -> Result<bool> {

@@ -16,9 +16,9 @@ pub(crate) type Found = (Arc<str>, Arc<Entry>);
 
 impl RefCache {
     /// The key of this cache in a namespace.
-    pub(crate) fn key_name(&self, namespace: &str, key: &str) -> KeyName {
+    pub(crate) fn key_name(&self, namespace: impl Into<Arc<str>>, key: &str) -> KeyName {
         KeyName {
-            cache: self.name().into(),
+            cache: self.parts.name.shared(),
             namespace: namespace.into(),
             key: key.into(),
         }
@@ -72,7 +72,8 @@ impl RefCache {
     /// The live entries that a key may mean.
     async fn named(&self, asked: &str, want: Want) -> Result<Vec<Found>> {
         let (now, backend) = (self.now(), &self.parts.backend);
-        let default = self.key_name(&self.parts.settings.default_namespace, asked);
+        let default = Arc::clone(&self.parts.settings.default_namespace);
+        let default = self.key_name(default, asked);
         if let Some(found) = backend.find(&default, now, want).await? {
             return Ok(vec![found]);
         }

@@ -74,7 +74,7 @@ impl RefCache {
                 policy = Arc::new(inherited);
             }
         }
-        let name = self.key_name(&namespace, key);
+        let name = self.key_name(Arc::clone(&namespace), key);
         let now = self.now();
         if let Some(actor) = options.actor {
             self.count_attempt(actor).await?;

@@ -135,7 +135,7 @@ async fn store(
         head.namespace = Arc::from(*after);
     }
     cache.settings().check_namespace(&head.namespace)?;
-    let named = key.map(|key| cache.key_name(&head.namespace, &key));
+    let named = key.map(|key| cache.key_name(Arc::clone(&head.namespace), &key));
     let entry = stored::from_plain(record)?;
     let (now, backend) = (cache.now(), cache.backend());
     if entry.is_expired(now) {

@@ -48,8 +48,7 @@ where
 {
     match mode {
         Mode::Inline => {
-            let work = pin!(work);
-            let output = runtime::poll_once(work).unwrap_or_else(|work| wait(py, work));
+            let output = runtime::poll_once(pin!(work)).unwrap_or_else(|work| wait(py, work));
             Ok(output?.into_bound(py))
         }
         Mode::Blocking => Ok(wait(py, pin!(work))?.into_bound(py)),
@@ -66,9 +65,9 @@ where
 
 /// Blocks this thread, without the interpreter. What a signal handler raises comes before what the work
 /// raises: it may be the reason that the work failed.
-fn wait<W>(py: Python<'_>, work: W) -> PyResult<Py<PyAny>>
+fn wait<F>(py: Python<'_>, work: F) -> PyResult<Py<PyAny>>
 where
-    W: Future<Output = PyResult<Py<PyAny>>> + Send + Unpin,
+    F: Future<Output = PyResult<Py<PyAny>>> + Send + Unpin,
 {
     let output = py.detach(|| runtime::block_on(Interruptible::new(work)));
     if let Some(interrupt) = INTERRUPT.take() {
@@ -97,18 +96,21 @@ where
 }
 
 /// Work that ends early with the exception of a signal handler (Ctrl-C).
-struct Interruptible<W> {
-    work: W,
+struct Interruptible<F> {
+    work: F,
     ticks: Option<tokio::time::Interval>,
 }
 
-impl<W> Interruptible<W> {
-    fn new(work: W) -> Self {
+impl<F> Interruptible<F> {
+    fn new(work: F) -> Self {
         Self { work, ticks: None }
     }
 }
 
-impl<W: Future<Output = PyResult<Py<PyAny>>> + Unpin> Future for Interruptible<W> {
+impl<F> Future for Interruptible<F>
+where
+    F: Future<Output = PyResult<Py<PyAny>>> + Unpin,
+{
     type Output = PyResult<Py<PyAny>>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {

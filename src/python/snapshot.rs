@@ -2,8 +2,10 @@
 
 use std::any::Any;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::{PyTraverseError, PyVisit};
 
 use super::copy::{self, Kept, Objects};
@@ -11,7 +13,7 @@ use super::walk::{self, Slices, Walked};
 use super::{decode, error, portable};
 use crate::error::Result;
 use crate::runtime::others_turn;
-use crate::value::{Document, ForeignValue, Value};
+use crate::value::{Document, ForeignValue, Notes, Value};
 
 /// From so much JSON text on a value is kept as text: Python objects take five times as much.
 const LARGE: usize = 64 * 1024;
@@ -26,6 +28,8 @@ pub(super) struct Snapshot {
 }
 
 enum Form {
+    /// A list or dict whose text tells everything.
+    Text(Written),
     /// A copy of the containers.
     Copied(Kept),
     /// The caller's object, on request (`copy_values=False`).
@@ -34,6 +38,42 @@ enum Form {
     Document(Arc<Document>),
     /// No JSON at all; shown as its `str()`.
     Opaque(Py<PyAny>, Arc<Document>),
+}
+
+/// A short JSON text, which is made anyway and takes a tenth of what the objects take.
+struct Written {
+    text: Box<str>,
+    /// Whether it was read before: most values are read once or never.
+    is_read: AtomicBool,
+    /// Its objects, from the second reading on. They are handed out as copies, and lead nowhere a garbage
+    /// collector would have to follow.
+    objects: PyOnceLock<Kept>,
+}
+
+impl Written {
+    fn new(text: &str) -> Self {
+        Self {
+            text: text.into(),
+            is_read: AtomicBool::new(false),
+            objects: PyOnceLock::new(),
+        }
+    }
+
+    fn fresh<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        if let Some(objects) = self.objects.get(py) {
+            return objects.fresh(py);
+        }
+        let value = decode::written(py, &self.text)?;
+        if self.is_read.swap(true, Ordering::Relaxed) {
+            let objects = Kept::copy_of(&value)?;
+            self.objects.get_or_init(py, || objects);
+        }
+        Ok(value)
+    }
+
+    fn document(&self) -> Result<Document> {
+        Document::from_written(self.text.to_string(), Notes::default())
+    }
 }
 
 /// What becomes of a value on its way in.
@@ -122,6 +162,9 @@ impl Snapshot {
                 let document = to_document(walked, Objects::adopt).map_err(error::to_py)?;
                 Form::Document(Arc::new(document))
             }
+            Keep::Copy if walked.marked.is_some() && walked.notes.as_slice().is_empty() => {
+                Form::Text(Written::new(&walked.text))
+            }
             Keep::Copy => Form::Copied(Kept::copy_of(value)?),
         };
         Ok(Self {
@@ -169,6 +212,7 @@ impl Snapshot {
     /// The value as an object for a caller.
     pub(super) fn fresh<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         match &self.form {
+            Form::Text(written) => written.fresh(py),
             Form::Copied(kept) => kept.fresh(py),
             Form::Shared(value) | Form::Opaque(value, _) => Ok(value.bind(py).clone()),
             Form::Document(document) => decode::document(py, document),
@@ -182,6 +226,7 @@ impl Snapshot {
     ) -> std::result::Result<Option<&Arc<Document>>, PyTraverseError> {
         visit.call(&self.default)?;
         match &self.form {
+            Form::Text(_) => Ok(None),
             Form::Copied(kept) => kept.traverse(visit).map(|()| None),
             Form::Shared(value) => visit.call(value).map(|()| None),
             Form::Opaque(value, document) => visit.call(value).map(|()| Some(document)),
@@ -200,6 +245,7 @@ impl ForeignValue for Snapshot {
     fn document(&self) -> Result<Arc<Document>> {
         match &self.form {
             Form::Document(document) | Form::Opaque(_, document) => Ok(Arc::clone(document)),
+            Form::Text(written) => written.document().map(Arc::new),
             Form::Copied(kept) => document_of(kept.value(), Objects::adopt),
             Form::Shared(value) => document_of(value, Objects::share),
         }

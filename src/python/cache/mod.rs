@@ -201,7 +201,7 @@ impl Cache {
     /// With `any`, a value that has no JSON text is kept as the object it is; else it is an error. `prepare`
     /// makes the preview at once. `fence` is the name and token of the lease under which it was made,
     /// `uses` what it was made of.
-    #[pyo3(signature = (key, value, *, namespace = None, policy = None, ttl = None, tool_name = None, actor = None, caller = None, max_size = None, strategy = None, bound = false, any = false, prepare = false, promised = None, fence = None, uses = None, wait = true))]
+    #[pyo3(signature = (key, value, namespace = None, policy = None, ttl = None, tool_name = None, *, actor = None, caller = None, max_size = None, strategy = None, bound = false, any = false, prepare = false, promised = None, fence = None, uses = None, wait = true))]
     #[allow(
         clippy::too_many_arguments,
         reason = "called by two methods, by keyword"

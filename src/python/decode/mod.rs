@@ -18,6 +18,11 @@ pub(super) fn document<'py>(py: Python<'py>, document: &Document) -> PyResult<Bo
     raised(Reader::of(py, document).all())
 }
 
+/// A text that a walk wrote and had nothing to note on, as Python objects.
+pub(super) fn written<'py>(py: Python<'py>, text: &str) -> PyResult<Bound<'py, PyAny>> {
+    raised(Reader::plain(py, text).all())
+}
+
 /// Any JSON text as Python objects; `None` if it is none, or laid out in a way that only
 /// [`Document::parse`] understands.
 pub(super) fn text<'py>(py: Python<'py>, text: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
