@@ -3,6 +3,9 @@
 //! A disk has no readiness to wait for, so its work goes through [`unblock`]: done at once where the
 //! thread may block, else handed to a pool. A network needs a reactor, which is [`runtime`].
 
+#[cfg(all(unix, feature = "redis"))]
+mod event_loop;
+
 use std::cell::Cell;
 use std::future::Future;
 use std::pin::pin;
@@ -14,11 +17,13 @@ use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::process::PerProcess;
+#[cfg(all(unix, feature = "redis"))]
+pub(crate) use event_loop::*;
 
 /// How often a thread that waits looks whether it was interrupted.
 #[cfg_attr(
-    not(any(feature = "sqlite", feature = "python")),
-    allow(dead_code, reason = "only waits for a file look")
+    not(any(feature = "sqlite", feature = "redis", feature = "python")),
+    allow(dead_code, reason = "only waits for a file or a server look")
 )]
 pub(crate) const INTERRUPT_PERIOD: Duration = Duration::from_millis(100);
 
@@ -45,8 +50,8 @@ pub(crate) fn on_interrupt(ask: fn() -> bool) {
 
 /// Whether this thread, which waits in place, was told to stop.
 #[cfg_attr(
-    not(feature = "sqlite"),
-    allow(dead_code, reason = "only waits for a file look")
+    not(any(feature = "sqlite", feature = "redis")),
+    allow(dead_code, reason = "only waits for a file or a server look")
 )]
 pub(crate) fn is_interrupted() -> bool {
     may_block() && INTERRUPTED.get().is_some_and(|ask| ask())

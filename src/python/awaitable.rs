@@ -14,8 +14,11 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyModule;
 use pyo3::{PyTraverseError, PyVisit, intern};
+use tokio::time::{Instant, interval_at};
 
 use super::entrance;
+#[cfg(unix)]
+use super::event_loop::watching;
 use crate::process::PerProcess;
 use crate::runtime::{self, INTERRUPT_PERIOD};
 
@@ -23,6 +26,8 @@ use crate::runtime::{self, INTERRUPT_PERIOD};
 type Work = Pin<Box<dyn Future<Output = PyResult<Py<PyAny>>> + Send>>;
 
 thread_local! {
+    /// Whom to tell when the event loop of this thread is done with what it is at.
+    static TOGETHER: RefCell<Option<Vec<Waiter>>> = const { RefCell::new(None) };
     /// What a signal handler raised while this thread waited for a disk.
     static INTERRUPT: RefCell<Option<PyErr>> = const { RefCell::new(None) };
 }
@@ -116,7 +121,10 @@ impl Future for Interruptible {
         }
         let ticks = self
             .ticks
-            .get_or_insert_with(|| tokio::time::interval(INTERRUPT_PERIOD));
+            // the first one is not due at once: who is answered soon need not ask for the interpreter
+            .get_or_insert_with(|| {
+                interval_at(Instant::now() + INTERRUPT_PERIOD, INTERRUPT_PERIOD)
+            });
         while ticks.poll_tick(context).is_ready() {
             if let Err(interrupt) = Python::attach(|py| py.check_signals()) {
                 return Poll::Ready(Err(interrupt));
@@ -151,15 +159,19 @@ impl Awaitable {
             return Err(PyRuntimeError::new_err("cannot await the same work twice"));
         };
         let waker = Waker::from(Arc::clone(&self.bell));
-        let _entered = self.waits.then(|| runtime::runtime().enter());
-        match work.as_mut().poll(&mut Context::from_waker(&waker)) {
+        let mut context = Context::from_waker(&waker);
+        let polled = match self.waits {
+            true => self.poll_on_loop(py, work.as_mut(), &mut context),
+            false => work.as_mut().poll(&mut context),
+        };
+        match polled {
             Poll::Ready(output) => Err(PyStopIteration::new_err((output?,))),
             Poll::Pending if entrance::is_closed() => {
                 Err(PyStopIteration::new_err((wait(py, work)?,)))
             }
             Poll::Pending => {
                 *self.work.lock() = Some(work);
-                self.bell.expect(py)
+                self.bell.expect(&running_loop(py)?)
             }
         }
     }
@@ -173,6 +185,27 @@ impl Awaitable {
             },
             None => Ok(()),
         }
+    }
+}
+
+impl Awaitable {
+    /// Works on as a part of the running event loop, which may watch the sockets of the work.
+    fn poll_on_loop(
+        &self,
+        py: Python<'_>,
+        work: Pin<&mut (dyn Future<Output = PyResult<Py<PyAny>>> + Send)>,
+        context: &mut Context<'_>,
+    ) -> Poll<PyResult<Py<PyAny>>> {
+        let _entered = runtime::runtime().enter();
+        #[cfg(unix)]
+        if !entrance::is_closed()
+            && let Ok(Some(event_loop)) = running_loop(py).and_then(|running| watching(&running))
+        {
+            return runtime::on_loop(event_loop, || work.poll(context));
+        }
+        #[cfg(not(unix))]
+        let _ = py;
+        work.poll(context)
     }
 }
 
@@ -197,14 +230,14 @@ struct Waiter {
 
 impl Bell {
     /// What to give to the event loop in order to be called again.
-    fn expect(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        let event_loop = running_loop(py)?;
+    fn expect(&self, event_loop: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        let py = event_loop.py();
         let future = event_loop.call_method0(intern!(py, "create_future"))?;
         let before = {
             let mut state = self.0.lock();
             let waiter = Waiter {
                 future: future.clone().unbind(),
-                event_loop: event_loop.unbind(),
+                event_loop: event_loop.clone().unbind(),
             };
             std::mem::replace(&mut *state, State::Waited(waiter))
         };
@@ -242,6 +275,15 @@ impl Wake for Bell {
 static RINGING: PerProcess<Mutex<Vec<Waiter>>> = PerProcess::new();
 
 fn ring(waiter: Waiter) {
+    let Some(waiter) = TOGETHER.with_borrow_mut(|together| match together {
+        Some(together) => {
+            together.push(waiter);
+            None
+        }
+        None => Some(waiter),
+    }) else {
+        return;
+    };
     let first = {
         let mut ringing = RINGING.get().lock();
         ringing.push(waiter);
@@ -254,6 +296,24 @@ fn ring(waiter: Waiter) {
             tell(py, waiters);
         });
     }
+}
+
+/// Does work on the thread of this event loop, and wakes all of its waiters that can go on by then at once.
+#[cfg(unix)]
+pub(super) fn wake_together(
+    py: Python<'_>,
+    event_loop: &Py<PyAny>,
+    work: impl FnOnce(),
+) -> PyResult<()> {
+    TOGETHER.set(Some(Vec::new()));
+    work();
+    let waiters = TOGETHER.take().unwrap_or_default();
+    let (own, others) = waiters
+        .into_iter()
+        .partition::<Vec<_>, _>(|waiter| waiter.event_loop.is(event_loop));
+    tell(py, others);
+    let futures: Vec<_> = own.into_iter().map(|waiter| waiter.future).collect();
+    wake_all(py)?.call1(py, (futures,)).map(drop)
 }
 
 /// Has each loop wake its waiters.

@@ -12,6 +12,8 @@ mod decode;
 mod entrance;
 mod entry;
 mod error;
+#[cfg(unix)]
+mod event_loop;
 mod fingerprint;
 mod hook;
 mod masked;
@@ -32,6 +34,7 @@ mod _core {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         crate::runtime::on_interrupt(super::awaitable::is_interrupted);
+        super::entrance::tell_of_forks(module)?;
         super::entrance::close_at_exit(module)
     }
 
