@@ -1,7 +1,7 @@
 //! Work of the core as something that Python can await: polled on the thread of the event loop, where the
 //! caller's hooks may run, and woken from wherever a store has its answer.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -26,6 +26,8 @@ use crate::runtime::{self, INTERRUPT_PERIOD};
 type Work = Pin<Box<dyn Future<Output = PyResult<Py<PyAny>>> + Send>>;
 
 thread_local! {
+    /// Whether this thread has the interpreter while it does work that may block.
+    static HOLDS: Cell<bool> = const { Cell::new(false) };
     /// Whom to tell when the event loop of this thread is done with what it is at.
     static TOGETHER: RefCell<Option<Vec<Waiter>>> = const { RefCell::new(None) };
     /// What a signal handler raised while this thread waited for a disk.
@@ -68,10 +70,18 @@ where
     }
 }
 
-/// Blocks this thread, without the interpreter. What a signal handler raises comes before what the work
+/// Does the work on this thread. What of it blocks, and waiting, is done without the interpreter; all else with it: it
+/// is taken back once for an answer, as each time may be a long wait among many threads. What a signal handler raises comes before what the work
 /// raises: it may be the reason that the work failed.
 fn wait(py: Python<'_>, work: Work) -> PyResult<Py<PyAny>> {
-    let output = py.detach(|| runtime::block_on(Interruptible::new(work)));
+    let advanced = {
+        let _holds = Holds(HOLDS.replace(true));
+        runtime::advance(work)
+    };
+    let output = match advanced {
+        Ok(output) => output,
+        Err(work) => py.detach(|| runtime::block_on(Interruptible::new(work))),
+    };
     if let Some(interrupt) = INTERRUPT.take() {
         return Err(interrupt);
     }
@@ -79,6 +89,24 @@ fn wait(py: Python<'_>, work: Work) -> PyResult<Py<PyAny>> {
         py.check_signals()?;
     }
     output
+}
+
+/// Does work without the interpreter, if this thread has it. For [`runtime::on_blocking`].
+pub(super) fn release(work: &mut (dyn FnMut() + Send)) {
+    if !HOLDS.get() {
+        return work();
+    }
+    let _holds = Holds(HOLDS.replace(false));
+    Python::attach(|py| py.detach(work));
+}
+
+/// Sets back what [`HOLDS`] was before.
+struct Holds(bool);
+
+impl Drop for Holds {
+    fn drop(&mut self) {
+        HOLDS.set(self.0);
+    }
 }
 
 /// Runs the handlers of signals that came to this thread; whether one raised. For [`runtime::on_interrupt`].

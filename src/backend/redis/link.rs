@@ -22,7 +22,7 @@ use super::scripts::Call;
 use super::watch::Watch;
 use crate::error::Result;
 use crate::process::PerProcess;
-use crate::runtime::{may_block, runtime};
+use crate::runtime::{blocking, may_block, runtime};
 
 /// After a connection could not be made, callers are told so for so long without another attempt, and
 /// twice as long after each further failure.
@@ -253,7 +253,7 @@ impl Open {
     /// The answer, on the shortest way that there is from here.
     async fn answer(&mut self, request: &Request<'_>) -> RedisResult<Value> {
         if let Some(direct) = self.direct.as_ref().filter(|_| may_block()) {
-            return direct.answer(request);
+            return blocking(|| direct.answer(request));
         }
         #[cfg(unix)]
         if let Some(loops) = &self.loops
