@@ -44,39 +44,29 @@ local function admits(last, token)
 end
 
 -- Enters an entry under its namespace and, if it may have it, its name. Returns the id that had the name
--- until now and what is known of it.
+-- until now; what is known of that still says the name, which does not lead there any more.
 local function enter(id, namespace, size, at, created, ends, name, space, last, token)
   local cache = cache_of(id)
-  local named = name ~= '' and admits(last, token)
-  local former = named and redis.call('HGET', name, space)
-  if former == id then former = false end
-  local both = redis.call('HMGET', KNOWN, id, former or id)
-  local own = both[1] and cmsgpack.unpack(both[1])
-  local of_former = former and both[2] and cmsgpack.unpack(both[2])
+  local own, former = known(id), false
   local held = {'', ''}
   if own then
     if own[1] ~= namespace then redis.call('ZREM', INDEX .. 'in:' .. cache .. ':' .. own[1], id) end
     if ends == '' then redis.call('ZREM', ENDS, id) end
     held = {own[4], own[5]}
   end
-  if named then
+  if name ~= '' and admits(last, token) then
     if own and (own[4] ~= name or own[5] ~= space) then unname(id, own) end
-    redis.call('HSET', name, space, id)
+    former = redis.call('HGET', name, space)
+    if former ~= id then redis.call('HSET', name, space, id) else former = false end
     held = {name, space}
   end
-  local entered = cmsgpack.pack({namespace, size, at, held[1], held[2]})
-  if of_former then
-    of_former[4], of_former[5] = '', ''
-    redis.call('HSET', KNOWN, id, entered, former, cmsgpack.pack(of_former))
-  else
-    redis.call('HSET', KNOWN, id, entered)
-  end
+  redis.call('HSET', KNOWN, id, cmsgpack.pack({namespace, size, at, held[1], held[2]}))
   redis.call('ZADD', INDEX .. 'of:' .. cache, created, id)
   redis.call('ZADD', INDEX .. 'in:' .. cache .. ':' .. namespace, created, id)
   if ends ~= '' then redis.call('ZADD', ENDS, ends, id) end
   redis.call('SADD', INDEX .. 'caches', cache)
   redis.call('INCRBY', INDEX .. 'bytes', size - (own and own[2] or 0))
-  return former, of_former
+  return former
 end
 
 -- Whether an entry ends after this moment, or never.
