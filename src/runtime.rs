@@ -3,7 +3,7 @@
 //! A disk has no readiness to wait for, so its work goes through [`unblock`]: done at once where the
 //! thread may block, else handed to a pool. A network needs a reactor, which is [`runtime`].
 
-#[cfg(all(unix, feature = "redis"))]
+#[cfg(all(unix, feature = "python"))]
 mod event_loop;
 
 use std::cell::Cell;
@@ -17,7 +17,7 @@ use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::process::PerProcess;
-#[cfg(all(unix, feature = "redis"))]
+#[cfg(all(unix, feature = "python"))]
 pub(crate) use event_loop::*;
 
 /// How often a thread that waits looks whether it was interrupted.

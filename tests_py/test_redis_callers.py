@@ -51,7 +51,9 @@ async def test_what_has_no_room_in_a_socket_goes_both_ways(cache: RefCache) -> N
         assert await cache.aresolve(ref.ref_id) == [turn, value]
 
 
-def test_each_loop_has_one_connection_for_as_long_as_it_lives(cache: RefCache, own_redis: RedisServer) -> None:
+def test_each_loop_has_one_connection_for_as_long_as_it_lives(
+    cache: RefCache, own_redis: RedisServer
+) -> None:
     ref_id = cache.set("key", [1]).ref_id
     before = connections(own_redis)
 
@@ -64,7 +66,9 @@ def test_each_loop_has_one_connection_for_as_long_as_it_lives(cache: RefCache, o
     assert cache.resolve(ref_id) == [1]
 
 
-async def test_a_loop_whose_connection_is_cut_makes_a_new_one(cache: RefCache, own_redis: RedisServer) -> None:
+async def test_a_loop_whose_connection_is_cut_makes_a_new_one(
+    cache: RefCache, own_redis: RedisServer
+) -> None:
     ref_id = (await cache.aset("key", [1])).ref_id
     for _ in range(3):
         own_redis.say("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")

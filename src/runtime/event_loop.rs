@@ -40,10 +40,6 @@ pub(crate) fn event_loop() -> Option<Arc<dyn EventLoop>> {
 }
 
 /// Does work as a part of an event loop.
-#[cfg_attr(
-    not(feature = "python"),
-    expect(dead_code, reason = "only Python has event loops")
-)]
 pub(crate) fn on_loop<T>(event_loop: Arc<dyn EventLoop>, work: impl FnOnce() -> T) -> T {
     let _left = Left(HERE.replace(Some(event_loop)));
     work()

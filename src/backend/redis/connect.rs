@@ -17,7 +17,7 @@ use ::rustls::crypto::{CryptoProvider, ring};
 
 use super::super::Near;
 use super::direct::Direct;
-#[cfg(unix)]
+#[cfg(all(unix, feature = "python"))]
 use super::looped::{Looped, Loops};
 use super::options::{Node, RedisOptions, Servers, Tls};
 use super::plain::Plain;
@@ -32,7 +32,7 @@ pub(super) enum Connection {
     /// To the nodes of a Cluster.
     Cluster(ClusterConnection),
     /// To one server, for the tasks of one event loop.
-    #[cfg(unix)]
+    #[cfg(all(unix, feature = "python"))]
     Looped(Looped),
 }
 
@@ -42,7 +42,7 @@ pub(super) struct Ways {
     /// For threads that may block.
     pub(super) direct: Option<Arc<Direct>>,
     /// For tasks of event loops.
-    #[cfg(unix)]
+    #[cfg(all(unix, feature = "python"))]
     pub(super) loops: Option<Arc<Loops>>,
     /// Hears what others change.
     pub(super) watch: Option<Arc<Watch>>,
@@ -68,7 +68,7 @@ pub(super) async fn connect(
             return Ok(Ways {
                 connection: Connection::Cluster(connection),
                 direct: None,
-                #[cfg(unix)]
+                #[cfg(all(unix, feature = "python"))]
                 loops: None,
                 watch: None,
             });
@@ -90,7 +90,7 @@ pub(super) async fn connect(
     let plain = Plain::of(&client);
     Ok(Ways {
         connection: Connection::One(connection.await?),
-        #[cfg(unix)]
+        #[cfg(all(unix, feature = "python"))]
         loops: plain
             .clone()
             .map(|server| Arc::new(Loops::to(server, limit))),

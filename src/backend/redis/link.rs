@@ -14,7 +14,7 @@ use super::super::Near;
 use super::connect::{Connection, Ways, connect};
 use super::direct::Direct;
 use super::errors;
-#[cfg(unix)]
+#[cfg(all(unix, feature = "python"))]
 use super::looped::Loops;
 use super::options::{Node, RedisOptions};
 use super::request::Request;
@@ -69,7 +69,7 @@ struct State {
 struct Open {
     connection: Connection,
     direct: Option<Arc<Direct>>,
-    #[cfg(unix)]
+    #[cfg(all(unix, feature = "python"))]
     loops: Option<Arc<Loops>>,
     watch: Option<Arc<Watch>>,
     number: u64,
@@ -255,7 +255,7 @@ impl Open {
         if let Some(direct) = self.direct.as_ref().filter(|_| may_block()) {
             return blocking(|| direct.answer(request));
         }
-        #[cfg(unix)]
+        #[cfg(all(unix, feature = "python"))]
         if let Some(loops) = &self.loops
             && let Some(mut connection) = loops.here().await?
         {
@@ -286,7 +286,7 @@ impl Here {
                 let open = Open {
                     connection: ways.connection,
                     direct: ways.direct,
-                    #[cfg(unix)]
+                    #[cfg(all(unix, feature = "python"))]
                     loops: ways.loops,
                     watch: ways.watch,
                     number: state.made,

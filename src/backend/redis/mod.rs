@@ -18,7 +18,7 @@ mod leases;
 mod line;
 mod link;
 mod lists;
-#[cfg(unix)]
+#[cfg(all(unix, feature = "python"))]
 mod looped;
 mod options;
 mod plain;

@@ -40,7 +40,7 @@ impl Connection {
             },
             Request::At(command, (host, port)) => match self {
                 Self::One(connection) => command.query_async(connection).await,
-                #[cfg(unix)]
+                #[cfg(all(unix, feature = "python"))]
                 Self::Looped(connection) => command.query_async(connection).await,
                 Self::Cluster(connection) => {
                     let node = SingleNodeRoutingInfo::ByAddress {
@@ -59,7 +59,7 @@ impl Connection {
         match self {
             Self::One(connection) => commands.query_async(connection).await,
             Self::Cluster(connection) => commands.query_async(connection).await,
-            #[cfg(unix)]
+            #[cfg(all(unix, feature = "python"))]
             Self::Looped(connection) => commands.query_async(connection).await,
         }
     }
@@ -68,7 +68,7 @@ impl Connection {
         match self {
             Self::One(connection) => command.query_async(connection).await,
             Self::Cluster(connection) => command.query_async(connection).await,
-            #[cfg(unix)]
+            #[cfg(all(unix, feature = "python"))]
             Self::Looped(connection) => command.query_async(connection).await,
         }
     }

@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::Waker;
+#[cfg(all(unix, feature = "python"))]
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use ::redis::{RedisError, RedisResult, Value};
@@ -122,6 +124,7 @@ impl Seat {
     }
 
     /// Has a task woken when the answers are there.
+    #[cfg(all(unix, feature = "python"))]
     pub(super) fn poll(&self, context: &Context<'_>) -> Poll<RedisResult<Vec<Value>>> {
         let mut state = self.state.lock();
         match state.take(self.count) {
