@@ -97,6 +97,7 @@ impl Line {
                 line: self,
                 until,
                 over: None,
+                is_new: true,
             };
             match parser.parse_value(&mut ear) {
                 Ok(answer) => self.asked.lock().hand_out(answer),
@@ -130,13 +131,15 @@ struct Ear<'a> {
     line: &'a Line,
     until: Instant,
     over: Option<End>,
+    /// Whether nothing was read yet.
+    is_new: bool,
 }
 
 impl Read for Ear<'_> {
     fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
         use io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
         #[cfg(unix)]
-        if self.line.asked.lock().waiting.len() == 1 {
+        if std::mem::take(&mut self.is_new) && self.line.asked.lock().waiting.len() == 1 {
             self.line.lookout.look(&self.line.socket);
         }
         loop {
