@@ -2,6 +2,27 @@
 
 use std::mem::ManuallyDrop;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// The id of this process for as long as somebody tells of each fork; 0: nobody does.
+static KNOWN: AtomicU32 = AtomicU32::new(0);
+
+/// The id of this process: asked of the system each time, which takes longer than all else here, unless it is known.
+fn id() -> u32 {
+    match KNOWN.load(Ordering::Relaxed) {
+        0 => std::process::id(),
+        known => known,
+    }
+}
+
+/// Notes the id of this process. Who calls this does so again in each child before that goes on.
+#[cfg_attr(
+    not(feature = "python"),
+    expect(dead_code, reason = "only Python tells of forks")
+)]
+pub(crate) fn note_id() {
+    KNOWN.store(std::process::id(), Ordering::Relaxed);
+}
 
 /// A state that a forked child begins anew. What it inherits is neither used nor closed there: that belongs to the
 /// parent, whose threads are not in the child to be told.
@@ -25,7 +46,7 @@ impl<T> PerProcess<T> {
 
     /// The state of this process, made at first need.
     pub(crate) fn get_or_init(&self, make: impl Fn() -> T) -> &T {
-        let process = std::process::id();
+        let process = id();
         let own = || {
             Box::new(Own {
                 process,
@@ -50,7 +71,7 @@ impl<T: Default> PerProcess<T> {
 
 impl<T> Drop for PerProcess<T> {
     fn drop(&mut self) {
-        let process = std::process::id();
+        let process = id();
         let mut next = self.first.take();
         while let Some(mut own) = next {
             next = own.forked.take();

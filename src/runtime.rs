@@ -3,6 +3,9 @@
 //! A disk has no readiness to wait for, so its work goes through [`unblock`]: done at once where the
 //! thread may block, else handed to a pool. A network needs a reactor, which is [`runtime`].
 
+#[cfg(all(unix, feature = "python"))]
+mod event_loop;
+
 use std::cell::Cell;
 use std::future::Future;
 use std::pin::pin;
@@ -14,16 +17,21 @@ use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::process::PerProcess;
+#[cfg(all(unix, feature = "python"))]
+pub(crate) use event_loop::*;
 
 /// How often a thread that waits looks whether it was interrupted.
 #[cfg_attr(
-    not(any(feature = "sqlite", feature = "python")),
-    allow(dead_code, reason = "only waits for a file look")
+    not(any(feature = "sqlite", feature = "redis", feature = "python")),
+    allow(dead_code, reason = "only waits for a file or a server look")
 )]
 pub(crate) const INTERRUPT_PERIOD: Duration = Duration::from_millis(100);
 
 /// Whether the current thread was interrupted (Ctrl-C), as far as somebody knows of such things.
 static INTERRUPTED: OnceLock<fn() -> bool> = OnceLock::new();
+
+/// How work that blocks is done, as far as somebody knows of a better way.
+static RELEASE: OnceLock<fn(&mut (dyn FnMut() + Send))> = OnceLock::new();
 
 thread_local! {
     static MAY_BLOCK: Cell<bool> = const { Cell::new(false) };
@@ -45,11 +53,30 @@ pub(crate) fn on_interrupt(ask: fn() -> bool) {
 
 /// Whether this thread, which waits in place, was told to stop.
 #[cfg_attr(
-    not(feature = "sqlite"),
-    allow(dead_code, reason = "only waits for a file look")
+    not(any(feature = "sqlite", feature = "redis")),
+    allow(dead_code, reason = "only waits for a file or a server look")
 )]
 pub(crate) fn is_interrupted() -> bool {
     may_block() && INTERRUPTED.get().is_some_and(|ask| ask())
+}
+
+/// Sets how work is done that blocks the thread, so that others are not held up; the first one stays.
+#[cfg_attr(
+    not(feature = "python"),
+    expect(dead_code, reason = "only Python has something to let go of")
+)]
+pub(crate) fn on_blocking(release: fn(&mut (dyn FnMut() + Send))) {
+    let _ = RELEASE.set(release);
+}
+
+/// Does work that blocks this thread for a while.
+pub(crate) fn blocking<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    let Some(release) = RELEASE.get() else {
+        return work();
+    };
+    let (mut work, mut output) = (Some(work), None);
+    release(&mut || output = work.take().map(|work| work()));
+    output.expect("work is done once")
 }
 
 /// Work on a disk: in place on a thread that may block, else on a thread of its own, awaited.
@@ -60,7 +87,7 @@ pub(crate) async fn unblock<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
     if may_block() {
-        return work();
+        return blocking(work);
     }
     let handle = Handle::try_current().unwrap_or_else(|_| runtime().handle().clone());
     handle.spawn_blocking(work).await.unwrap_or_else(|failed| {
@@ -91,6 +118,17 @@ pub(crate) fn poll_once<F: Future + Unpin>(mut future: F) -> std::result::Result
         Poll::Ready(output) => Ok(output),
         Poll::Pending => Err(future),
     }
+}
+
+/// As far as a future comes on this thread, which may block in its steps, but does not wait between them.
+///
+/// # Errors
+/// Gives the future back where that is not the end.
+#[cfg(feature = "python")]
+pub(crate) fn advance<F: Future + Unpin>(future: F) -> std::result::Result<F::Output, F> {
+    let _allowed = Allowed::new();
+    let _entered = runtime().enter();
+    poll_once(future)
 }
 
 /// Runs a future to its end on this thread, which blocks. Not to be called inside an executor.

@@ -1,7 +1,7 @@
 //! Work of the core as something that Python can await: polled on the thread of the event loop, where the
 //! caller's hooks may run, and woken from wherever a store has its answer.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -14,8 +14,11 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyModule;
 use pyo3::{PyTraverseError, PyVisit, intern};
+use tokio::time::{Instant, interval_at};
 
 use super::entrance;
+#[cfg(unix)]
+use super::event_loop::watching;
 use crate::process::PerProcess;
 use crate::runtime::{self, INTERRUPT_PERIOD};
 
@@ -23,6 +26,10 @@ use crate::runtime::{self, INTERRUPT_PERIOD};
 type Work = Pin<Box<dyn Future<Output = PyResult<Py<PyAny>>> + Send>>;
 
 thread_local! {
+    /// Whether this thread has the interpreter while it does work that may block.
+    static HOLDS: Cell<bool> = const { Cell::new(false) };
+    /// Whom to tell when the event loop of this thread is done with what it is at.
+    static TOGETHER: RefCell<Option<Vec<Waiter>>> = const { RefCell::new(None) };
     /// What a signal handler raised while this thread waited for a disk.
     static INTERRUPT: RefCell<Option<PyErr>> = const { RefCell::new(None) };
 }
@@ -63,13 +70,21 @@ where
     }
 }
 
-/// Blocks this thread, without the interpreter. What a signal handler raises comes before what the work
-/// raises: it may be the reason that the work failed.
+/// Does the work on this thread. What of it blocks, and waiting, is done without the interpreter, all else with it: it
+/// is taken back once for an answer, as each time may be a long wait among many threads. What a signal handler raises
+/// comes before what the work raises: it may be the reason that the work failed.
 fn wait<F>(py: Python<'_>, work: F) -> PyResult<Py<PyAny>>
 where
     F: Future<Output = PyResult<Py<PyAny>>> + Send + Unpin,
 {
-    let output = py.detach(|| runtime::block_on(Interruptible::new(work)));
+    let advanced = {
+        let _holds = Holds(HOLDS.replace(true));
+        runtime::advance(work)
+    };
+    let output = match advanced {
+        Ok(output) => output,
+        Err(work) => py.detach(|| runtime::block_on(Interruptible::new(work))),
+    };
     if let Some(interrupt) = INTERRUPT.take() {
         return Err(interrupt);
     }
@@ -77,6 +92,24 @@ where
         py.check_signals()?;
     }
     output
+}
+
+/// Does work without the interpreter, if this thread has it. For [`runtime::on_blocking`].
+pub(super) fn release(work: &mut (dyn FnMut() + Send)) {
+    if !HOLDS.get() {
+        return work();
+    }
+    let _holds = Holds(HOLDS.replace(false));
+    Python::attach(|py| py.detach(work));
+}
+
+/// Sets back what [`HOLDS`] was before.
+struct Holds(bool);
+
+impl Drop for Holds {
+    fn drop(&mut self) {
+        HOLDS.set(self.0);
+    }
 }
 
 /// Runs the handlers of signals that came to this thread; whether one raised. For [`runtime::on_interrupt`].
@@ -122,7 +155,10 @@ where
         }
         let ticks = self
             .ticks
-            .get_or_insert_with(|| tokio::time::interval(INTERRUPT_PERIOD));
+            // the first one is not due at once: who is answered soon need not ask for the interpreter
+            .get_or_insert_with(|| {
+                interval_at(Instant::now() + INTERRUPT_PERIOD, INTERRUPT_PERIOD)
+            });
         while ticks.poll_tick(context).is_ready() {
             if let Err(interrupt) = Python::attach(|py| py.check_signals()) {
                 return Poll::Ready(Err(interrupt));
@@ -157,15 +193,19 @@ impl Awaitable {
             return Err(PyRuntimeError::new_err("cannot await the same work twice"));
         };
         let waker = Waker::from(Arc::clone(&self.bell));
-        let _entered = self.waits.then(|| runtime::runtime().enter());
-        match work.as_mut().poll(&mut Context::from_waker(&waker)) {
+        let mut context = Context::from_waker(&waker);
+        let polled = match self.waits {
+            true => self.poll_on_loop(py, work.as_mut(), &mut context),
+            false => work.as_mut().poll(&mut context),
+        };
+        match polled {
             Poll::Ready(output) => Err(PyStopIteration::new_err((output?,))),
             Poll::Pending if entrance::is_closed() => {
                 Err(PyStopIteration::new_err((wait(py, work)?,)))
             }
             Poll::Pending => {
                 *self.work.lock() = Some(work);
-                self.bell.expect(py)
+                self.bell.expect(&running_loop(py)?)
             }
         }
     }
@@ -179,6 +219,27 @@ impl Awaitable {
             },
             None => Ok(()),
         }
+    }
+}
+
+impl Awaitable {
+    /// Works on as a part of the running event loop, which may watch the sockets of the work.
+    fn poll_on_loop(
+        &self,
+        py: Python<'_>,
+        work: Pin<&mut (dyn Future<Output = PyResult<Py<PyAny>>> + Send)>,
+        context: &mut Context<'_>,
+    ) -> Poll<PyResult<Py<PyAny>>> {
+        let _entered = runtime::runtime().enter();
+        #[cfg(unix)]
+        if !entrance::is_closed()
+            && let Ok(Some(event_loop)) = running_loop(py).and_then(|running| watching(&running))
+        {
+            return runtime::on_loop(event_loop, || work.poll(context));
+        }
+        #[cfg(not(unix))]
+        let _ = py;
+        work.poll(context)
     }
 }
 
@@ -203,14 +264,14 @@ struct Waiter {
 
 impl Bell {
     /// What to give to the event loop in order to be called again.
-    fn expect(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        let event_loop = running_loop(py)?;
+    fn expect(&self, event_loop: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        let py = event_loop.py();
         let future = event_loop.call_method0(intern!(py, "create_future"))?;
         let before = {
             let mut state = self.0.lock();
             let waiter = Waiter {
                 future: future.clone().unbind(),
-                event_loop: event_loop.unbind(),
+                event_loop: event_loop.clone().unbind(),
             };
             std::mem::replace(&mut *state, State::Waited(waiter))
         };
@@ -248,6 +309,15 @@ impl Wake for Bell {
 static RINGING: PerProcess<Mutex<Vec<Waiter>>> = PerProcess::new();
 
 fn ring(waiter: Waiter) {
+    let Some(waiter) = TOGETHER.with_borrow_mut(|together| match together {
+        Some(together) => {
+            together.push(waiter);
+            None
+        }
+        None => Some(waiter),
+    }) else {
+        return;
+    };
     let first = {
         let mut ringing = RINGING.get().lock();
         ringing.push(waiter);
@@ -260,6 +330,24 @@ fn ring(waiter: Waiter) {
             tell(py, waiters);
         });
     }
+}
+
+/// Does work on the thread of this event loop, and wakes all of its waiters that can go on by then at once.
+#[cfg(unix)]
+pub(super) fn wake_together(
+    py: Python<'_>,
+    event_loop: &Py<PyAny>,
+    work: impl FnOnce(),
+) -> PyResult<()> {
+    TOGETHER.set(Some(Vec::new()));
+    work();
+    let waiters = TOGETHER.take().unwrap_or_default();
+    let (own, others) = waiters
+        .into_iter()
+        .partition::<Vec<_>, _>(|waiter| waiter.event_loop.is(event_loop));
+    tell(py, others);
+    let futures: Vec<_> = own.into_iter().map(|waiter| waiter.future).collect();
+    wake_all(py)?.call1(py, (futures,)).map(drop)
 }
 
 /// Has each loop wake its waiters.

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 use pyo3::wrap_pyfunction;
 
-use crate::process::PerProcess;
+use crate::process::{self, PerProcess};
 
 /// How long the interpreter's end waits for a thread that does not come out, as one that waits for a lock of a
 /// program that is over.
@@ -77,6 +78,23 @@ pub(super) fn close_at_exit(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let close = wrap_pyfunction!(close, module)?;
     let atexit = module.py().import("atexit")?;
     atexit.call_method1("register", (close,)).map(drop)
+}
+
+/// Has the core told of each fork: it need not ask the system for its process before each look at what belongs to one.
+pub(super) fn tell_of_forks(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let os = module.py().import("os")?;
+    if let Ok(register) = os.getattr("register_at_fork") {
+        let how = PyDict::new(module.py());
+        how.set_item("after_in_child", wrap_pyfunction!(forked, module)?)?;
+        register.call((), Some(&how))?;
+        process::note_id();
+    }
+    Ok(())
+}
+
+#[pyfunction]
+fn forked() {
+    process::note_id();
 }
 
 /// Lets nobody in any more, and waits until all are out.

@@ -462,6 +462,24 @@ impl Document {
         (number < container.len).then(|| self.items(container, number).next())?
     }
 
+    /// These items of a container, `None` for those that are not here; what follows the one before is not searched for.
+    pub(crate) fn picked<'a>(
+        &'a self,
+        container: &'a Container,
+        picks: &'a [usize],
+    ) -> impl Iterator<Item = Option<Item>> + 'a {
+        let mut behind = None;
+        picks.iter().map(move |&number| {
+            let mut items = match behind.take() {
+                Some((next, items)) if next == number => items,
+                _ => self.items(container, number),
+            };
+            let item = items.next().filter(|_| number < container.len())?;
+            behind = Some((number + 1, items));
+            Some(item)
+        })
+    }
+
     /// The same text with other notes.
     #[cfg(feature = "python")]
     pub(crate) fn with_notes(&self, notes: Notes) -> Self {

@@ -137,14 +137,14 @@ impl Excerpt {
             Node::Picks(container, picks) => {
                 let (open, close) = brackets(container.is_dict());
                 piece.push(open);
-                for (i, number) in picks.iter().enumerate() {
+                for (i, item) in document.picked(container, picks).enumerate() {
                     if i > 0 {
                         piece.push(',');
                         feed(&piece)?;
                         piece.clear();
                         piece.push(' ');
                     }
-                    if let Some(item) = document.item(container, *number) {
+                    if let Some(item) = item {
                         piece.push_str(document.slice(item.span()));
                     } else if document.lacks_much() {
                         return ControlFlow::Break(());
@@ -199,9 +199,7 @@ impl Node {
             Node::Made(text) => out.push_str(text),
             Node::Picks(container, picks) => {
                 let (open, close) = brackets(container.is_dict());
-                let items = picks
-                    .iter()
-                    .filter_map(|number| document.item(container, *number));
+                let items = document.picked(container, picks).flatten();
                 joined(out, open, close, items, |item: Item, out| {
                     out.push_str(document.slice(item.span()))
                 });
@@ -223,9 +221,7 @@ impl Node {
             Node::Span(span) => out.span(span.clone()),
             Node::Made(text) => out.text.push_str(text),
             Node::Picks(container, picks) => {
-                let items = picks
-                    .iter()
-                    .filter_map(|number| document.item(container, *number));
+                let items = document.picked(container, picks).flatten();
                 out.joined(container.is_dict(), items, |item, out| {
                     out.span(item.span())
                 });
@@ -244,9 +240,7 @@ impl Node {
             Node::Span(span) => span.len(),
             Node::Made(text) => text.len(),
             Node::Picks(container, picks) => {
-                let items = picks
-                    .iter()
-                    .filter_map(|number| document.item(container, *number));
+                let items = document.picked(container, picks).flatten();
                 around(picks.len()) + items.map(|item| item.span().len()).sum::<usize>()
             }
             Node::List(nodes) => {

@@ -17,7 +17,10 @@ use ::rustls::crypto::{CryptoProvider, ring};
 
 use super::super::Near;
 use super::direct::Direct;
+#[cfg(all(unix, feature = "python"))]
+use super::looped::{Looped, Loops};
 use super::options::{Node, RedisOptions, Servers, Tls};
+use super::plain::Plain;
 use super::watch::Watch;
 
 /// An open connection. Clones share it; requests of all of them go over it one behind the other, and
@@ -28,13 +31,19 @@ pub(super) enum Connection {
     One(MultiplexedConnection),
     /// To the nodes of a Cluster.
     Cluster(ClusterConnection),
+    /// To one server, for the tasks of one event loop.
+    #[cfg(all(unix, feature = "python"))]
+    Looped(Looped),
 }
 
 /// All ways to one server.
 pub(super) struct Ways {
     pub(super) connection: Connection,
     /// For threads that may block.
-    pub(super) direct: Option<Direct>,
+    pub(super) direct: Option<Arc<Direct>>,
+    /// For tasks of event loops.
+    #[cfg(all(unix, feature = "python"))]
+    pub(super) loops: Option<Arc<Loops>>,
     /// Hears what others change.
     pub(super) watch: Option<Arc<Watch>>,
 }
@@ -59,6 +68,8 @@ pub(super) async fn connect(
             return Ok(Ways {
                 connection: Connection::Cluster(connection),
                 direct: None,
+                #[cfg(all(unix, feature = "python"))]
+                loops: None,
                 watch: None,
             });
         }
@@ -76,10 +87,15 @@ pub(super) async fn connect(
         .set_push_sender(notice);
     let connection = client.get_multiplexed_async_connection_with_config(&config);
     let limit = options.socket_timeout;
+    let plain = Plain::of(&client);
     Ok(Ways {
         connection: Connection::One(connection.await?),
-        watch: near.map(|near| Arc::new(Watch::begin(client.clone(), near, limit))),
-        direct: Some(Direct::to(client, limit)),
+        #[cfg(all(unix, feature = "python"))]
+        loops: plain
+            .clone()
+            .map(|server| Arc::new(Loops::to(server, limit))),
+        direct: plain.map(|server| Arc::new(Direct::to(server, limit))),
+        watch: near.map(|near| Arc::new(Watch::begin(client, near, limit))),
     })
 }
 

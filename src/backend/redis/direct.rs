@@ -1,81 +1,89 @@
-//! Requests of threads that may block, sent and answered on the thread itself: a few connections of their own
-//! spare the two switches between threads that the shared one costs each request.
-//!
-//! Measured with one caller: as fast as `redis-benchmark`, where the shared connection reaches a third to two
-//! thirds of it. With many callers the shared one is the faster: it sends what many ask in one go.
+//! Requests of threads that may block, sent and answered on these threads themselves, over a [`Line`] that they share:
+//! that spares the two switches between threads which the shared connection costs each request.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use ::redis::{Client, Cmd, Connection, RedisResult, Value};
+use ::redis::{Cmd, ConnectionLike, RedisResult, Value};
 use parking_lot::Mutex;
 
 use super::errors;
+use super::line::Line;
+use super::plain::{Plain, after};
 use super::request::Request;
 
-/// So many threads have a connection of their own at the same time; all others share one.
-const MOST: usize = 2;
-
-/// Connections to the server that the shared connection leads to; they end with it.
-#[derive(Clone)]
-pub(super) struct Direct(Arc<Pool>);
-
-struct Pool {
-    client: Client,
+/// The way of threads that may block to the server that the shared connection leads to; it ends with it.
+pub(super) struct Direct {
+    server: Plain,
     limit: Duration,
-    idle: Mutex<Vec<Connection>>,
-    busy: AtomicUsize,
+    line: Mutex<Option<Arc<Line>>>,
 }
+
+/// The line as the commands of the client know connections.
+struct Caller(Arc<Line>);
 
 impl Direct {
-    pub(super) fn to(client: Client, limit: Duration) -> Self {
-        Self(Arc::new(Pool {
-            client,
+    pub(super) fn to(server: Plain, limit: Duration) -> Self {
+        Self {
+            server,
             limit,
-            idle: Mutex::default(),
-            busy: AtomicUsize::new(0),
-        }))
+            line: Mutex::default(),
+        }
     }
 
-    /// The answer, or `None` if so many are busy that the shared connection is the better way.
-    pub(super) fn answer(&self, request: &Request<'_>) -> Option<RedisResult<Value>> {
-        let pool = &*self.0;
-        if pool.busy.fetch_add(1, Ordering::Relaxed) >= MOST {
-            pool.busy.fetch_sub(1, Ordering::Relaxed);
-            return None;
+    /// The answer.
+    pub(super) fn answer(&self, request: &Request<'_>) -> RedisResult<Value> {
+        ask(&mut Caller(self.line()?), request)
+    }
+
+    /// The line; a new one if there is none, or it broke.
+    fn line(&self) -> RedisResult<Arc<Line>> {
+        let mut line = self.line.lock();
+        match &*line {
+            Some(line) if !line.is_broken() => Ok(Arc::clone(line)),
+            _ => {
+                let socket = self.server.connect(self.limit)?;
+                let new = Arc::new(Line::over(socket, self.limit)?);
+                let greeting = self.server.greeting();
+                let answers = new.ask(&greeting.get_packed_pipeline(), greeting.len())?;
+                after(answers, greeting.len())?;
+                *line = Some(Arc::clone(&new));
+                Ok(new)
+            }
         }
-        let answer = pool.ask(request);
-        pool.busy.fetch_sub(1, Ordering::Relaxed);
-        Some(answer)
     }
 }
 
-impl Pool {
-    fn ask(&self, request: &Request<'_>) -> RedisResult<Value> {
-        let idle = self.idle.lock().pop();
-        let mut connection = match idle {
-            Some(connection) => connection,
-            None => self.connect()?,
-        };
-        let answer = ask(&mut connection, request);
-        // after an answer that did not come, the next one read would be that one
-        if !answer.as_ref().is_err_and(errors::is_broken) {
-            self.idle.lock().push(connection);
-        }
-        answer
+impl ConnectionLike for Caller {
+    fn req_packed_command(&mut self, command: &[u8]) -> RedisResult<Value> {
+        let mut answers = self.0.ask(command, 1)?;
+        answers.pop().unwrap_or_default().extract_error()
     }
 
-    fn connect(&self) -> RedisResult<Connection> {
-        let connection = self.client.get_connection_with_timeout(self.limit)?;
-        connection.set_read_timeout(Some(self.limit))?;
-        connection.set_write_timeout(Some(self.limit))?;
-        Ok(connection)
+    fn req_packed_commands(
+        &mut self,
+        commands: &[u8],
+        offset: usize,
+        count: usize,
+    ) -> RedisResult<Vec<Value>> {
+        after(self.0.ask(commands, offset + count)?, offset)
+    }
+
+    fn get_db(&self) -> i64 {
+        0
+    }
+
+    fn check_connection(&mut self) -> bool {
+        self.is_open()
+    }
+
+    fn is_open(&self) -> bool {
+        !self.0.is_broken()
     }
 }
 
-fn ask(connection: &mut Connection, request: &Request<'_>) -> RedisResult<Value> {
-    let command = |connection: &mut Connection, command: &Cmd| command.query(connection);
+fn ask(connection: &mut Caller, request: &Request<'_>) -> RedisResult<Value> {
+    let command = |connection: &mut Caller, command: &Cmd| command.query(connection);
     match request {
         Request::Command(asked) | Request::At(asked, _) => command(connection, asked),
         Request::Script(call) => match command(connection, call.short()) {
@@ -94,6 +102,8 @@ fn ask(connection: &mut Connection, request: &Request<'_>) -> RedisResult<Value>
 mod tests {
     use std::process::{Child, Command, Stdio};
     use std::time::Instant;
+
+    use ::redis::Client;
 
     use super::super::{Again, RedisOptions, RedisStore};
     use super::*;

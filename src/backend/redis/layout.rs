@@ -42,6 +42,13 @@ pub(super) fn moment(seconds: f64) -> String {
     text
 }
 
+/// No tail of an entry with this head is longer.
+pub(super) fn longest_tail(head: &Head) -> usize {
+    const FRAME: usize = 512; // names, moments, and what a sealed one ends with
+    const ESCAPED: usize = 6; // of a byte: \u00e9
+    FRAME + ESCAPED * head.namespace.len() + head.policy.len() + head.metadata.len()
+}
+
 /// Writes an entry.
 pub(super) fn write(head: &Head, body: &[u8]) -> Written {
     let mut tail = String::from(", \"namespace\": ");

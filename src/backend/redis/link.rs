@@ -1,4 +1,4 @@
-//! The link to the server: one connection per process, made when needed, replaced when it breaks, and
+//! The link to the server: the connections of a process, made when needed, replaced when one breaks, and
 //! an end to every wait.
 
 use std::future::Future;
@@ -14,13 +14,15 @@ use super::super::Near;
 use super::connect::{Connection, Ways, connect};
 use super::direct::Direct;
 use super::errors;
+#[cfg(all(unix, feature = "python"))]
+use super::looped::Loops;
 use super::options::{Node, RedisOptions};
 use super::request::Request;
 use super::scripts::Call;
 use super::watch::Watch;
 use crate::error::Result;
 use crate::process::PerProcess;
-use crate::runtime::{may_block, runtime};
+use crate::runtime::{blocking, may_block, runtime};
 
 /// After a connection could not be made, callers are told so for so long without another attempt, and
 /// twice as long after each further failure.
@@ -66,7 +68,9 @@ struct State {
 #[derive(Clone)]
 struct Open {
     connection: Connection,
-    direct: Option<Direct>,
+    direct: Option<Arc<Direct>>,
+    #[cfg(all(unix, feature = "python"))]
+    loops: Option<Arc<Loops>>,
     watch: Option<Arc<Watch>>,
     number: u64,
     closed: Arc<AtomicBool>,
@@ -191,13 +195,7 @@ impl Link {
         loop {
             let mut open = self.open().await?;
             *used = Some(open.number);
-            // a signal cuts a read on this thread off: what must not be sent again goes the other way
-            let is_direct = may_block() && again == Again::Yes;
-            let direct = open.direct.as_ref().filter(|_| is_direct);
-            let answer = match direct.and_then(|direct| direct.answer(request)) {
-                Some(answer) => answer,
-                None => open.connection.answer(request).await,
-            };
+            let answer = open.answer(request).await;
             match answer {
                 Err(error) if errors::is_broken(&error) => {
                     self.discard(open.number);
@@ -251,6 +249,22 @@ impl Link {
     }
 }
 
+impl Open {
+    /// The answer, on the shortest way that there is from here.
+    async fn answer(&mut self, request: &Request<'_>) -> RedisResult<Value> {
+        if let Some(direct) = self.direct.as_ref().filter(|_| may_block()) {
+            return blocking(|| direct.answer(request));
+        }
+        #[cfg(all(unix, feature = "python"))]
+        if let Some(loops) = &self.loops
+            && let Some(mut connection) = loops.here().await?
+        {
+            return connection.answer(request).await;
+        }
+        self.connection.answer(request).await
+    }
+}
+
 impl Here {
     fn known(&self) -> Option<RedisResult<Open>> {
         let state = self.state.lock();
@@ -272,6 +286,8 @@ impl Here {
                 let open = Open {
                     connection: ways.connection,
                     direct: ways.direct,
+                    #[cfg(all(unix, feature = "python"))]
+                    loops: ways.loops,
                     watch: ways.watch,
                     number: state.made,
                     closed,

@@ -130,29 +130,21 @@ impl RedisStore {
         {
             return Ok(None);
         }
-        let (entry, side) = (keys::entry(id), keys::side(id));
-        let start = layout::start(head.plain) as u64;
-        let mut call = scripts::RANGES
-            .call(&[&entry, &side])
-            .arg(head.body_len)
-            .arg(layout::moment(head.created_at))
-            .arg(start);
+        let (entry, start) = (keys::entry(id), layout::start(head.plain) as u64);
+        let mut commands = pipe();
+        commands.atomic();
+        let tail = start + head.body_len;
+        let mut get = |from: u64, until: u64| {
+            let part = commands.cmd("GETRANGE");
+            part.arg(&entry).arg(from).arg(until - 1);
+        };
+        get(tail, tail + layout::longest_tail(head) as u64);
         for range in ranges.iter().filter(|range| !range.is_empty()) {
-            call = call.arg(start + range.start).arg(start + range.end - 1);
+            get(start + range.start, start + range.end);
         }
-        let answer = match self.link.run(&call, Again::Yes).await {
-            Err(error) if self.is_half_moved(&error) => {
-                let whole = self.read_alone(id).await?;
-                return Ok(whole.and_then(|record| parts_of(record, head, ranges)));
-            }
-            answer => answer?,
-        };
-        let mut parts = reply::list(answer)?.into_iter();
-        let Some(tail) = parts.next() else {
-            return Ok(None);
-        };
-        let tail = reply::bytes(tail)?.unwrap_or_default();
-        if !tail.is_empty() && !is_tail_of(id, &tail, head) {
+        let mut parts = self.link.ask_all(&commands).await?.into_iter();
+        let tail = reply::bytes(parts.next().ok_or_else(unexpected)?)?.unwrap_or_default();
+        if !is_tail_of(id, &tail, head) {
             return Ok(None);
         }
         let mut read = Vec::with_capacity(ranges.len());
@@ -188,15 +180,6 @@ fn record(id: &str, [text, body, at, tail, side]: [Value; 5]) -> Result<Record> 
     let tail = reply::bytes(tail)?.unwrap_or_default();
     let head = layout::read_tail(id, &tail, body, at != Some(body), side)?;
     Ok(Record { head, body: None })
-}
-
-/// The parts of a whole record, if it is the one with this head.
-fn parts_of(record: Record, head: &Head, ranges: &[Range<u64>]) -> Option<Vec<Bytes>> {
-    let own = &record.head;
-    (own.created_at == head.created_at && own.body_len == head.body_len).then_some(())?;
-    let body = record.body?;
-    let part = |range: &Range<u64>| body.slice(range.start as usize..range.end as usize);
-    Some(ranges.iter().map(part).collect())
 }
 
 /// Whether an entry with this tail is the one with this head.

@@ -40,6 +40,8 @@ impl Connection {
             },
             Request::At(command, (host, port)) => match self {
                 Self::One(connection) => command.query_async(connection).await,
+                #[cfg(all(unix, feature = "python"))]
+                Self::Looped(connection) => command.query_async(connection).await,
                 Self::Cluster(connection) => {
                     let node = SingleNodeRoutingInfo::ByAddress {
                         host: host.clone(),
@@ -57,6 +59,8 @@ impl Connection {
         match self {
             Self::One(connection) => commands.query_async(connection).await,
             Self::Cluster(connection) => commands.query_async(connection).await,
+            #[cfg(all(unix, feature = "python"))]
+            Self::Looped(connection) => commands.query_async(connection).await,
         }
     }
 
@@ -64,6 +68,8 @@ impl Connection {
         match self {
             Self::One(connection) => command.query_async(connection).await,
             Self::Cluster(connection) => command.query_async(connection).await,
+            #[cfg(all(unix, feature = "python"))]
+            Self::Looped(connection) => command.query_async(connection).await,
         }
     }
 }

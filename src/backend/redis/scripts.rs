@@ -17,9 +17,8 @@ macro_rules! scripts {
 scripts! {
     READ = ["entry.lua", "read.lua"];
     FIND = ["entry.lua", "find.lua"];
-    RANGES = ["entry.lua", "ranges.lua"];
     WRITE_SIDE = ["entry.lua", "write_side.lua"];
-    WRITE = ["entry.lua", "index.lua", "write.lua"];
+    WRITE = ["entry.lua", "store.lua", "index.lua", "write.lua"];
     DELETE = ["entry.lua", "index.lua", "delete.lua"];
     LIVE = ["entry.lua", "index.lua", "live.lua"];
     EXISTS = ["index.lua", "exists.lua"];
@@ -31,8 +30,8 @@ scripts! {
     RENEW = ["renew.lua"];
     RELEASE = ["release.lua"];
     TAKE = ["take.lua"];
-    CLUSTER_STORE = ["entry.lua", "cluster_store.lua"];
-    CLUSTER_RETIRE = ["entry.lua", "cluster_retire.lua"];
+    CLUSTER_STORE = ["entry.lua", "store.lua", "cluster_store.lua"];
+    CLUSTER_RETIRE = ["entry.lua", "store.lua", "cluster_retire.lua"];
     CLUSTER_ENTER = ["index.lua", "cluster_enter.lua"];
     CLUSTER_SETTLE = ["index.lua", "cluster_settle.lua"];
     CLUSTER_FORGET = ["index.lua", "cluster_forget.lua"];

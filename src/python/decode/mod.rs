@@ -73,9 +73,7 @@ impl<'py> Shown<'_, 'py> {
             Node::Made(text) => Reader::plain(self.py, text).all(),
             Node::Picks(container, picks) => {
                 let document = self.document;
-                let items = picks
-                    .iter()
-                    .filter_map(|number| document.item(container, *number));
+                let items = document.picked(container, picks).flatten();
                 if container.is_dict() {
                     let dict = PyDict::new(self.py);
                     for item in items {

@@ -44,38 +44,35 @@ local function admits(last, token)
 end
 
 -- Enters an entry under its namespace and, if it may have it, its name. Returns the id that had the name
--- until now and what is known of it.
+-- until now; what is known of that still says the name, which does not lead there any more.
 local function enter(id, namespace, size, at, created, ends, name, space, last, token)
   local cache = cache_of(id)
-  local own = known(id)
+  local own, former = known(id), false
   local held = {'', ''}
   if own then
-    redis.call('DECRBY', INDEX .. 'bytes', own[2])
     if own[1] ~= namespace then redis.call('ZREM', INDEX .. 'in:' .. cache .. ':' .. own[1], id) end
+    if ends == '' then redis.call('ZREM', ENDS, id) end
     held = {own[4], own[5]}
   end
-  local former, of_former = false, false
   if name ~= '' and admits(last, token) then
     if own and (own[4] ~= name or own[5] ~= space) then unname(id, own) end
     former = redis.call('HGET', name, space)
-    redis.call('HSET', name, space, id)
+    if former ~= id then redis.call('HSET', name, space, id) else former = false end
     held = {name, space}
-    if former == id then former = false end
-    if former then
-      of_former = known(former)
-      if of_former then
-        of_former[4], of_former[5] = '', ''
-        redis.call('HSET', KNOWN, former, cmsgpack.pack(of_former))
-      end
-    end
   end
   redis.call('HSET', KNOWN, id, cmsgpack.pack({namespace, size, at, held[1], held[2]}))
   redis.call('ZADD', INDEX .. 'of:' .. cache, created, id)
   redis.call('ZADD', INDEX .. 'in:' .. cache .. ':' .. namespace, created, id)
-  if ends == '' then redis.call('ZREM', ENDS, id) else redis.call('ZADD', ENDS, ends, id) end
+  if ends ~= '' then redis.call('ZADD', ENDS, ends, id) end
   redis.call('SADD', INDEX .. 'caches', cache)
-  redis.call('INCRBY', INDEX .. 'bytes', size)
-  return former, of_former
+  redis.call('INCRBY', INDEX .. 'bytes', size - (own and own[2] or 0))
+  return former
+end
+
+-- Whether an entry ends after this moment, or never.
+local function outlives(id, till)
+  local ends = redis.call('ZSCORE', ENDS, id)
+  return not ends or tonumber(ends) > tonumber(till)
 end
 
 -- Notes the new size and end of an entry that was retired.
@@ -86,8 +83,7 @@ local function settle(id, size, till)
   redis.call('INCRBY', INDEX .. 'bytes', size - own[2])
   own[2] = size
   redis.call('HSET', KNOWN, id, cmsgpack.pack(own))
-  local ends = redis.call('ZSCORE', ENDS, id)
-  if not ends or tonumber(ends) > tonumber(till) then redis.call('ZADD', ENDS, till, id) end
+  if outlives(id, till) then redis.call('ZADD', ENDS, till, id) end
 end
 
 -- The entry that was written first, but not this one.

@@ -2,8 +2,9 @@
 -- retire px, most entries, most bytes, then fields to stand beside it.
 local id, size = ARGV[1], ARGV[3]
 store(KEYS[1], KEYS[2], ARGV[2], size, ARGV[4], #ARGV > 16 and {unpack(ARGV, 17)})
-local former, own = enter(id, ARGV[5], tonumber(size), tonumber(ARGV[6]), ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12])
-if former and own and ARGV[13] ~= '' then
+local former = enter(id, ARGV[5], tonumber(size), tonumber(ARGV[6]), ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12])
+local own = former and ARGV[13] ~= '' and outlives(former, ARGV[13]) and known(former)
+if own then
   local e, h = keys_of(former)
   settle(former, retire(e, h, own[3], own[2], ARGV[13], ARGV[14]), ARGV[13])
 end
