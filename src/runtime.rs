@@ -2,6 +2,8 @@
 //!
 //! A disk has no readiness to wait for, so its work goes through [`unblock`]: done at once where the
 //! thread may block, else handed to a pool. A network needs a reactor, which is [`runtime`].
+//! A thread that would have to give something up before it blocks, such as the interpreter, first goes
+//! as far as it comes without: [`begin`].
 
 use std::cell::Cell;
 use std::future::Future;
@@ -26,12 +28,40 @@ pub(crate) const INTERRUPT_PERIOD: Duration = Duration::from_millis(100);
 static INTERRUPTED: OnceLock<fn() -> bool> = OnceLock::new();
 
 thread_local! {
-    static MAY_BLOCK: Cell<bool> = const { Cell::new(false) };
+    static BLOCKS: Cell<Blocks> = const { Cell::new(Blocks::Never) };
+}
+
+/// Whether a thread that runs a future waits by blocking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Blocks {
+    /// It must not.
+    Never,
+    /// It will, once the future has to wait.
+    #[cfg_attr(
+        not(feature = "python"),
+        expect(dead_code, reason = "only who holds the interpreter gives it up")
+    )]
+    Later,
+    /// It may, now.
+    Now,
 }
 
 /// Whether this thread runs a future by blocking, so that work on a disk may be done in place.
 pub(crate) fn may_block() -> bool {
-    MAY_BLOCK.get()
+    BLOCKS.get() == Blocks::Now
+}
+
+/// To be awaited before what may take long: a thread that blocks later is ready for it after that.
+pub(crate) async fn ready_to_wait() {
+    std::future::poll_fn(|context| match BLOCKS.get() {
+        Blocks::Later => {
+            // among others that are awaited together it is asked again only if it calls
+            context.waker().wake_by_ref();
+            Poll::Pending
+        }
+        Blocks::Never | Blocks::Now => Poll::Ready(()),
+    })
+    .await;
 }
 
 /// Sets who tells whether the current thread was interrupted; the first one stays.
@@ -59,6 +89,7 @@ pub(crate) fn is_interrupted() -> bool {
 pub(crate) async fn unblock<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
+    ready_to_wait().await;
     if may_block() {
         return work();
     }
@@ -93,30 +124,47 @@ pub(crate) fn poll_once<F: Future + Unpin>(mut future: F) -> std::result::Result
     }
 }
 
+/// Runs a future on this thread as far as it comes without waiting; it has to be run to its end by [`block_on`].
+///
+/// # Errors
+/// Gives the future back where it waits.
+#[cfg(feature = "python")]
+pub(crate) fn begin<F: Future + Unpin>(future: F) -> std::result::Result<F::Output, F> {
+    let _later = Blocking::set(Blocks::Later);
+    poll_once(future)
+}
+
 /// Runs a future to its end on this thread, which blocks. Not to be called inside an executor.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
-    let _allowed = Allowed::new();
+    let _now = Blocking::set(Blocks::Now);
     // timers and sockets look for their runtime with the first poll
     let _entered = runtime().enter();
     poll_once(pin!(future)).unwrap_or_else(|future| runtime().block_on(future))
 }
 
-/// Sets the mark of [`may_block`] for as long as it lives.
-struct Allowed {
-    before: bool,
+/// How this thread waits for as long as this lives.
+#[must_use]
+pub(crate) struct Blocking {
+    before: Blocks,
 }
 
-impl Allowed {
-    fn new() -> Self {
+impl Blocking {
+    /// Not by blocking: whoever polls will be called again.
+    #[cfg(feature = "python")]
+    pub(crate) fn never() -> Self {
+        Self::set(Blocks::Never)
+    }
+
+    fn set(blocks: Blocks) -> Self {
         Self {
-            before: MAY_BLOCK.replace(true),
+            before: BLOCKS.replace(blocks),
         }
     }
 }
 
-impl Drop for Allowed {
+impl Drop for Blocking {
     fn drop(&mut self) {
-        MAY_BLOCK.set(self.before);
+        BLOCKS.set(self.before);
     }
 }
 
@@ -132,4 +180,32 @@ pub(crate) fn runtime() -> &'static Runtime {
             .build()
             .expect("the system has a thread and a poller to give")
     })
+}
+
+#[cfg(all(test, feature = "python"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_begun_comes_to_the_disk_and_no_further() {
+        let mut steps = 0;
+        let steps = &mut steps;
+        let work = Box::pin(async {
+            *steps += 1;
+            let blocks = unblock(|| Ok(may_block())).await;
+            *steps += 1;
+            (*steps, blocks)
+        });
+        let Err(work) = begin(work) else {
+            panic!("it went on without being allowed to wait");
+        };
+        let (steps, blocks) = block_on(work);
+        assert_eq!(steps, 2);
+        assert!(blocks.unwrap(), "in place, as the thread waits for it");
+    }
+
+    #[test]
+    fn what_need_not_wait_ends_where_it_begins() {
+        assert_eq!(begin(Box::pin(async { 1 })).ok(), Some(1));
+    }
 }

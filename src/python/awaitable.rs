@@ -32,7 +32,7 @@ thread_local! {
 pub(super) enum Mode {
     /// On this thread, for which everything is in memory.
     Inline,
-    /// On this thread, without the interpreter, as it waits for a disk or a network.
+    /// On this thread, without the interpreter from where it waits for a disk or a network.
     Blocking,
     /// Handed out to be awaited; `waits`: it may need timers and sockets.
     Awaited { waits: bool },
@@ -51,7 +51,10 @@ where
             let output = runtime::poll_once(Box::pin(work)).unwrap_or_else(|work| wait(py, work));
             Ok(output?.into_bound(py))
         }
-        Mode::Blocking => Ok(wait(py, Box::pin(work))?.into_bound(py)),
+        Mode::Blocking => {
+            let output = runtime::begin(Box::pin(work)).unwrap_or_else(|work| wait(py, work));
+            Ok(output?.into_bound(py))
+        }
         Mode::Awaited { waits } => {
             let awaitable = Awaitable {
                 work: Mutex::new(Some(Box::pin(work))),
@@ -152,6 +155,7 @@ impl Awaitable {
         };
         let waker = Waker::from(Arc::clone(&self.bell));
         let _entered = self.waits.then(|| runtime::runtime().enter());
+        let _loops = runtime::Blocking::never();
         match work.as_mut().poll(&mut Context::from_waker(&waker)) {
             Poll::Ready(output) => Err(PyStopIteration::new_err((output?,))),
             Poll::Pending if entrance::is_closed() => {

@@ -20,7 +20,7 @@ use super::scripts::Call;
 use super::watch::Watch;
 use crate::error::Result;
 use crate::process::PerProcess;
-use crate::runtime::{may_block, runtime};
+use crate::runtime::{may_block, ready_to_wait, runtime};
 
 /// After a connection could not be made, callers are told so for so long without another attempt, and
 /// twice as long after each further failure.
@@ -166,6 +166,7 @@ impl Link {
     }
 
     async fn send(&self, request: Request<'_>, again: Again) -> Result<Value> {
+        ready_to_wait().await;
         let mut used = None;
         let limit = self.options.socket_timeout;
         match within(limit, self.attempts(&request, again, &mut used)).await {
