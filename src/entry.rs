@@ -1,5 +1,6 @@
 //! [`Entry`]: one stored value with its namespace, policy, times and what is remembered about it.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -39,7 +40,12 @@ pub struct Entry {
     /// The same entry as those see it who see it masked, with the masks of the last reader.
     masked: Mutex<Option<Arc<Entry>>>,
     secrets: OnceLock<(Limits, Option<Arc<SecretIndex>>)>,
+    /// There once somebody counts the bytes of what is remembered.
+    made: OnceLock<Made>,
 }
+
+/// The whole value as a language binding made it, and its bytes.
+type Made = OnceLock<(Box<dyn Any + Send + Sync>, usize)>;
 
 /// What is known about an entry besides its value.
 #[derive(Debug, Clone, Default)]
@@ -86,6 +92,7 @@ impl Entry {
             masks: None,
             masked: Mutex::default(),
             secrets: OnceLock::new(),
+            made: OnceLock::new(),
         }
     }
 
@@ -159,7 +166,33 @@ impl Entry {
     pub(crate) fn remembered_bytes(&self) -> usize {
         let masked = self.masked.lock();
         let masked = masked.as_ref().and_then(|_| self.value.total_size());
-        masked.unwrap_or(0) + self.views.bytes()
+        let made = self.made.get().and_then(OnceLock::get);
+        masked.unwrap_or(0) + self.views.bytes() + made.map_or(0, |(_, bytes)| *bytes)
+    }
+
+    /// From now on somebody counts the bytes of what is remembered, so that there may be more of it.
+    pub(crate) fn count_remembered(&self) {
+        self.made.get_or_init(OnceLock::new);
+    }
+
+    /// The whole value as it was made before.
+    #[cfg(feature = "python")]
+    pub(crate) fn made<T: Any>(&self) -> Option<&T> {
+        self.made.get()?.get()?.0.downcast_ref()
+    }
+
+    /// Keeps what was made of the whole value and cannot be changed, if its bytes are counted.
+    #[cfg(feature = "python")]
+    pub(crate) fn keep_made<T: Any + Send + Sync>(&self, made: T, bytes: usize) {
+        if let Some(place) = self.made.get() {
+            let _ = place.set((Box::new(made), bytes));
+        }
+    }
+
+    /// Whether what is made of the whole value would be kept.
+    #[cfg(feature = "python")]
+    pub(crate) fn keeps_made(&self) -> bool {
+        self.made.get().is_some_and(|place| place.get().is_none())
     }
 
     /// The masks under which it is seen.

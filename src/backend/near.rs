@@ -139,6 +139,7 @@ impl Near {
         {
             return;
         }
+        entry.count_remembered();
         kept.keep(id, entry, bytes);
         if let (Some(key), Some(name)) = (key, name) {
             kept.name(key, &name.namespace, id);

@@ -4,11 +4,13 @@ use std::any::Any;
 use std::sync::Arc;
 
 use pyo3::prelude::*;
-use pyo3::{PyTraverseError, PyVisit};
+use pyo3::types::{PyBytes, PyString};
+use pyo3::{PyTraverseError, PyVisit, intern};
 
 use super::copy::{self, Objects};
 use super::walk::{self, Slices, Walked};
 use super::{decode, error, portable};
+use crate::entry::Entry;
 use crate::error::Result;
 use crate::runtime::others_turn;
 use crate::value::{Document, ForeignValue, Value};
@@ -247,6 +249,22 @@ pub(super) fn to_document(
         notes.objects = Some(Arc::new(objects(found)));
     }
     Document::from_marked(text, notes, marked)
+}
+
+/// The value of an entry as an object for a caller. A text cannot be changed, so of an entry that is kept near it is
+/// made once.
+pub(super) fn fresh_of<'py>(py: Python<'py>, entry: &Entry) -> PyResult<Bound<'py, PyAny>> {
+    if let Some(made) = entry.made::<Py<PyAny>>() {
+        return Ok(made.bind(py).clone());
+    }
+    let value = fresh(py, &entry.value)?;
+    let is_text =
+        value.is_exact_instance_of::<PyString>() || value.is_exact_instance_of::<PyBytes>();
+    if is_text && entry.keeps_made() {
+        let bytes = value.call_method0(intern!(py, "__sizeof__"))?.extract()?;
+        entry.keep_made(value.clone().unbind(), bytes);
+    }
+    Ok(value)
 }
 
 /// A stored value as an object for a caller.
