@@ -126,6 +126,24 @@ async fn nothing_is_kept_where_it_is_not_wanted() {
     assert!(memory.near().is_none());
 }
 
+#[tokio::test]
+async fn of_a_value_that_has_no_room_what_helps_to_show_it_is_kept() {
+    let folder = Folder::new("large");
+    let client = folder.open(SqliteOptions::default().near_cache(128 * 1024));
+    let numbers: Vec<u32> = (0..200_000).collect();
+    let value = Value::Document(Arc::new(Document::from_serialize(&numbers).unwrap()));
+    let (space, policy) = ("public".into(), Arc::new(AccessPolicy::default()));
+    let entry = Entry::new(value, space, policy, NOW, None, Details::default());
+    let put = client
+        .backend
+        .put(ID, Arc::new(entry), PutOptions::default());
+    put.await.unwrap();
+    client.entry(NOW).await.unwrap();
+    assert_eq!(client.kept(), 0, "a megabyte has no room");
+    client.backend.get(ID, NOW, Want::Head).await.unwrap();
+    assert_eq!(client.kept(), 1);
+}
+
 /// To close a file takes away all locks that this process has on it: it has to stay open for the others.
 #[tokio::test]
 #[cfg(target_os = "linux")]
