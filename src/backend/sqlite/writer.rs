@@ -279,6 +279,7 @@ impl Batch<'_> {
 }
 
 impl Drop for Batch<'_> {
+    /// After the others were told: a next one that leads earlier finds fewer who wait, which takes twice the time.
     fn drop(&mut self) {
         for errand in &self.errands {
             errand.fail(fault::busy());
