@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::preview::{PreviewResult, PreviewStrategy};
 #[cfg(feature = "python")]
 use crate::value::Excerpt;
-use crate::value::{Hide, Masked, Value, hide};
+use crate::value::{Hide, Made, Masked, Value, hide};
 
 /// How many previews and pages an entry remembers.
 const REMEMBERED_VIEWS: usize = 16;
@@ -46,6 +46,8 @@ struct Remembered {
     /// The same entry as those see it who see it masked, with the masks of the last reader.
     masked: Mutex<Option<Arc<Entry>>>,
     secrets: OnceLock<(Limits, Option<Arc<SecretIndex>>)>,
+    /// What a language binding made of the whole value; a place for it is there once somebody counts its bytes.
+    made: OnceLock<Made>,
 }
 
 /// What is known about an entry besides its value.
@@ -167,7 +169,19 @@ impl Entry {
         };
         let masked = remembered.masked.lock();
         let masked = masked.as_ref().and_then(|_| self.value.total_size());
-        masked.unwrap_or(0) + remembered.views.bytes()
+        let made = remembered.made.get().map_or(0, Made::bytes);
+        masked.unwrap_or(0) + remembered.views.bytes() + made
+    }
+
+    /// From now on somebody counts the bytes of what is remembered, so that there may be more of it.
+    pub(crate) fn count_remembered(&self) {
+        self.remembered().made.get_or_init(Made::default);
+    }
+
+    /// The place for what is made of the whole value and cannot be changed, if its bytes are counted.
+    #[cfg(feature = "python")]
+    pub(crate) fn made(&self) -> Option<&Made> {
+        self.remembered.get()?.made.get()
     }
 
     /// The masks under which it is seen.

@@ -140,7 +140,8 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
 }
 
 /// Sets the mark of [`may_block`] for as long as it lives.
-struct Allowed {
+#[must_use]
+pub(crate) struct Allowed {
     before: bool,
 }
 
@@ -148,6 +149,14 @@ impl Allowed {
     fn new() -> Self {
         Self {
             before: MAY_BLOCK.replace(true),
+        }
+    }
+
+    /// Takes the mark away: what is polled now is somebody's who will be called again, also within work that may block.
+    #[cfg(feature = "python")]
+    pub(crate) fn not() -> Self {
+        Self {
+            before: MAY_BLOCK.replace(false),
         }
     }
 }

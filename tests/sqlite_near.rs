@@ -126,6 +126,54 @@ async fn nothing_is_kept_where_it_is_not_wanted() {
     assert!(memory.near().is_none());
 }
 
+#[tokio::test]
+async fn of_a_value_that_has_no_room_what_helps_to_show_it_is_kept() {
+    let folder = Folder::new("large");
+    let client = folder.open(SqliteOptions::default().near_cache(128 * 1024));
+    let numbers: Vec<u32> = (0..200_000).collect();
+    let value = Value::Document(Arc::new(Document::from_serialize(&numbers).unwrap()));
+    let (space, policy) = ("public".into(), Arc::new(AccessPolicy::default()));
+    let entry = Entry::new(value, space, policy, NOW, None, Details::default());
+    let put = client
+        .backend
+        .put(ID, Arc::new(entry), PutOptions::default());
+    put.await.unwrap();
+    client.entry(NOW).await.unwrap();
+    assert_eq!(client.kept(), 0, "a megabyte has no room");
+    client.backend.get(ID, NOW, Want::Head).await.unwrap();
+    assert_eq!(client.kept(), 1);
+}
+
+/// To close a file takes away all locks that this process has on it: it has to stay open for the others.
+#[tokio::test]
+#[cfg(target_os = "linux")]
+async fn a_store_that_is_closed_takes_no_lock_from_another_of_this_process() {
+    use std::os::unix::fs::MetadataExt as _;
+    let folder = Folder::new("locks");
+    let (one, two) = (
+        folder.open(SqliteOptions::default()),
+        folder.open(SqliteOptions::default()),
+    );
+    one.put(1, AccessPolicy::default()).await;
+    for client in [&one, &two] {
+        assert_eq!(client.number().await, Some(1));
+        assert!(client.store.hears_all());
+    }
+    let index = std::fs::metadata(folder.0.join("cache.db-shm")).unwrap();
+    let lock = format!(":{} 128 128", index.ino());
+    let is_locked = || {
+        std::fs::read_to_string("/proc/locks")
+            .unwrap()
+            .contains(&lock)
+    };
+    assert!(is_locked());
+    one.store.close();
+    drop(one);
+    assert!(is_locked());
+    two.store.close();
+    assert!(!is_locked());
+}
+
 /// A writer changes an entry and then asks the reader, while others read it all the time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn no_change_is_overlooked_in_a_thousand_races() {

@@ -18,7 +18,7 @@ use crate::clock::Timestamp;
 use crate::entry::Entry;
 use crate::process::PerProcess;
 use crate::reference::KeyName;
-use crate::value::Value;
+use crate::value::{Document, Value};
 
 /// An entry may take this part of the room, so that a few do not drive out all others.
 const SHARE: usize = 8;
@@ -139,6 +139,7 @@ impl Near {
         {
             return;
         }
+        entry.count_remembered();
         kept.keep(id, entry, bytes);
         if let (Some(key), Some(name)) = (key, name) {
             kept.name(key, &name.namespace, id);
@@ -286,13 +287,14 @@ impl Kept {
 
 /// About so many bytes are taken by an entry.
 fn size(entry: &Entry) -> usize {
-    let text = entry.value.total_size().unwrap_or(0);
-    let here = match &entry.value {
-        Value::Remote(_) => 0, // what is read of it goes with the reader
-        _ => text,
+    let value = match &entry.value {
+        Value::Remote(value) => value.outline_bytes(), // what is read of it goes with the reader
+        value => {
+            let text = value.total_size().unwrap_or(0);
+            text + Document::index_bytes(text)
+        }
     };
-    // a value's index is a thirtieth of its text
-    OVERHEAD + here + text / 30 + entry.remembered_bytes()
+    OVERHEAD + value + entry.remembered_bytes()
 }
 
 /// A cache and a key of it in one word.

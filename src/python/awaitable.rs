@@ -194,10 +194,12 @@ impl Awaitable {
         };
         let waker = Waker::from(Arc::clone(&self.bell));
         let mut context = Context::from_waker(&waker);
+        let allowed = runtime::Allowed::not();
         let polled = match self.waits {
             true => self.poll_on_loop(py, work.as_mut(), &mut context),
             false => work.as_mut().poll(&mut context),
         };
+        drop(allowed);
         match polled {
             Poll::Ready(output) => Err(PyStopIteration::new_err((output?,))),
             Poll::Pending if entrance::is_closed() => {

@@ -29,7 +29,7 @@ fn class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
 /// A `CacheEntry` with a fresh value.
 pub(super) fn to_python<'py>(py: Python<'py>, entry: &Entry) -> PyResult<Bound<'py, PyAny>> {
     let fields = PyDict::new(py);
-    fields.set_item(intern!(py, "value"), snapshot::fresh(py, &entry.value)?)?;
+    fields.set_item(intern!(py, "value"), snapshot::fresh_of(py, entry)?)?;
     fields.set_item(intern!(py, "namespace"), &*entry.namespace)?;
     fields.set_item(intern!(py, "policy"), policy(py, entry)?)?;
     fields.set_item(intern!(py, "created_at"), entry.created_at)?;

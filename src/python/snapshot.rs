@@ -6,11 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::{PyTraverseError, PyVisit};
+use pyo3::types::{PyBytes, PyString};
+use pyo3::{PyTraverseError, PyVisit, intern};
 
 use super::copy::{self, Kept, Objects};
 use super::walk::{self, Slices, Walked};
 use super::{decode, error, portable};
+use crate::entry::Entry;
 use crate::error::Result;
 use crate::runtime::others_turn;
 use crate::value::{Document, ForeignValue, Notes, Value};
@@ -294,6 +296,23 @@ pub(super) fn to_document(
         notes.objects = Some(Arc::new(objects(found)));
     }
     Document::from_marked(text, notes, marked)
+}
+
+/// The value of an entry as an object for a caller. A text cannot be changed, so of an entry that is kept near it is
+/// made once.
+pub(super) fn fresh_of<'py>(py: Python<'py>, entry: &Entry) -> PyResult<Bound<'py, PyAny>> {
+    let Some(place) = entry.made() else {
+        return fresh(py, &entry.value);
+    };
+    if let Some(made) = place.get::<Py<PyAny>>() {
+        return Ok(made.bind(py).clone());
+    }
+    let value = fresh(py, &entry.value)?;
+    if value.is_exact_instance_of::<PyString>() || value.is_exact_instance_of::<PyBytes>() {
+        let bytes = value.call_method0(intern!(py, "__sizeof__"))?.extract()?;
+        place.keep(value.clone().unbind(), bytes);
+    }
+    Ok(value)
 }
 
 /// A stored value as an object for a caller.

@@ -253,6 +253,25 @@ impl Document {
         })
     }
 
+    /// About so many bytes are taken by the index of a text of this length, and by its notes.
+    pub(crate) fn index_bytes(text_len: usize) -> usize {
+        text_len * size_of::<(u32, u32)>() / Marked::STRIDE
+    }
+
+    /// About so many bytes are taken by what is known without the text. The marks of an outline are few however long
+    /// its text is; notes may be many.
+    pub(crate) fn outline_bytes(&self) -> usize {
+        let notes = match self.notes.as_slice().is_empty() {
+            true => 0,
+            false => Self::index_bytes(self.text_len()),
+        };
+        let marks = match &self.text {
+            Text::Whole(_) => 0,
+            Text::Sparse(_, chars) => size_of_val(&*chars.marks),
+        };
+        notes + marks + self.index.bytes()
+    }
+
     /// The same value for another look at it; what is not here has not been asked for.
     pub(crate) fn fork(&self) -> Option<Self> {
         let Text::Sparse(text, chars) = &self.text else {

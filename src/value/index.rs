@@ -96,6 +96,15 @@ impl Index {
         &self.0
     }
 
+    /// Bytes that the marks take.
+    pub(crate) fn bytes(&self) -> usize {
+        let marks = self
+            .0
+            .iter()
+            .map(|container| size_of_val(container.marks()));
+        marks.sum::<usize>() + self.0.len() * size_of::<Container>()
+    }
+
     /// The large container that begins at an offset.
     pub(crate) fn at(&self, offset: usize) -> Option<&Arc<Container>> {
         let found = self

@@ -33,6 +33,7 @@ pub(crate) use document::Marked;
 pub(crate) use document::Outline;
 pub use document::{Container, Document, Kind};
 pub use excerpt::{Excerpt, Node};
+pub(crate) use made::Made;
 pub use masked::Masked;
 pub(crate) use masked::{Hide, hide};
 #[allow(unused_imports, reason = "used by the Python walker")]

@@ -64,6 +64,11 @@ impl Remote {
         self.document.lock().text_len()
     }
 
+    /// About so many bytes are taken by what is known of it without its text.
+    pub(crate) fn outline_bytes(&self) -> usize {
+        self.document.lock().outline_bytes()
+    }
+
     /// Reads what a look at the document was missing; `round` counts the looks so far.
     ///
     /// # Errors

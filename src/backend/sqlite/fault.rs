@@ -81,19 +81,6 @@ pub(super) fn spoils(failure: &rusqlite::Error) -> bool {
     )
 }
 
-/// The same failure for a second one who is concerned.
-pub(super) fn again(failure: &rusqlite::Error) -> rusqlite::Error {
-    match failure {
-        rusqlite::Error::SqliteFailure(code, text) => {
-            rusqlite::Error::SqliteFailure(*code, text.clone())
-        }
-        other => rusqlite::Error::SqliteFailure(
-            rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_ERROR),
-            Some(other.to_string()),
-        ),
-    }
-}
-
 /// What somebody gets who waited for too long in this process.
 pub(super) fn busy() -> rusqlite::Error {
     rusqlite::Error::SqliteFailure(

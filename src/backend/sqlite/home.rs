@@ -10,6 +10,7 @@ use rusqlite::Connection;
 use super::connection::{connect_reader, connect_writer};
 use super::fault::{self, explain};
 use super::file::Place;
+use super::index::Index;
 use super::options::SqliteOptions;
 use super::pool::Pool;
 use super::schema;
@@ -50,6 +51,8 @@ pub(super) struct Open {
     /// Milliseconds after `since` when the identity was last compared.
     compared: AtomicU64,
     spoiled: AtomicBool,
+    /// Dropped last, when the connections are closed.
+    index: Option<Index>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -115,7 +118,7 @@ impl Files {
         };
         slot.open.as_ref().is_some_and(|open| {
             let is_current = open.is_current(Access::Read, &self.place);
-            is_current && open.readers.look(|| near.all_changed()).unwrap_or(false)
+            is_current && open.look(|| near.all_changed())
         })
     }
 
@@ -193,9 +196,13 @@ impl Files {
     fn opened(&self) -> Result<Open> {
         self.place.prepare()?;
         let identity = self.place.identity();
+        let mut index = Index::of(self.place.path()).ok();
         let writer = connect_writer(&self.place, self.options.timeout)
             .and_then(|mut db| schema::bring_up(&mut db, self.deadline()).map(|()| db))
             .map_err(|failure| explain(failure, self.place.path()))?;
+        if schema::is_logged(&writer) {
+            index.iter_mut().for_each(Index::open);
+        }
         Ok(Open {
             writer: Writer::new(writer),
             readers: Pool::default(),
@@ -203,6 +210,7 @@ impl Files {
             since: Instant::now(),
             compared: AtomicU64::new(0),
             spoiled: AtomicBool::new(false),
+            index,
         })
     }
 }
@@ -235,6 +243,13 @@ impl Open {
         let gone = self.writer.write(bytes, deadline, work)?;
         gone.iter().for_each(|removal| files.removals.tell(removal));
         Ok(gone.len())
+    }
+
+    /// Looks whether something was written since the last look, and has it forgotten then; where the index of the
+    /// log cannot be read, SQLite is asked. `false` if it could not be found out at once.
+    fn look(&self, forget: impl Fn()) -> bool {
+        let seen = self.index.as_ref().is_some_and(|index| index.look(&forget));
+        seen || self.readers.look(&forget).unwrap_or(false)
     }
 
     /// Whether this is still the file that was opened.

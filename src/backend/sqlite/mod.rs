@@ -5,6 +5,7 @@ mod connection;
 mod fault;
 mod file;
 mod home;
+mod index;
 mod keeper;
 mod leases;
 mod limits;

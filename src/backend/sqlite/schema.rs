@@ -162,6 +162,12 @@ fn log_ahead(db: &Connection, deadline: Instant) -> rusqlite::Result<()> {
     }
 }
 
+/// Whether there is a write-ahead log: some file systems cannot have one.
+pub(super) fn is_logged(db: &Connection) -> bool {
+    let mode = db.pragma_query_value(None, "journal_mode", |row| row.get::<_, String>(0));
+    mode.is_ok_and(|mode| mode == "wal")
+}
+
 fn version(db: &Connection) -> rusqlite::Result<Option<i64>> {
     let known = db
         .query_row(

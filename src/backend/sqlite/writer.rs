@@ -1,7 +1,8 @@
 //! The one writer: what many threads want to write at the same time goes into one transaction.
 //!
 //! A lone writer commits at once. Who comes while another commits waits, and the next leader takes all
-//! that wait along: so many share the price of one commit. Each has its own savepoint and outcome.
+//! that wait along, and those who come while it works: so many share the price of one commit. Each has its own
+//! outcome: if one fails all are rolled back, and each is done in a transaction of its own.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -211,35 +212,74 @@ impl Writer {
     }
 
     fn lead(&self, first: Arc<dyn Errand>, deadline: Instant) {
-        let connection = self.connection.lock();
-        let batch = Batch {
+        let mut batch = Batch {
             writer: self,
-            errands: self.gather(first),
+            errands: vec![first],
+            bytes: 0,
         };
-        transact(&connection, deadline, &batch.errands);
-    }
-
-    fn gather(&self, first: Arc<dyn Errand>) -> Vec<Arc<dyn Errand>> {
-        let mut queue = self.queue.lock();
-        let (mut errands, mut bytes) = (vec![first], 0);
-        while errands.len() < TOGETHER
-            && let Some(next) = queue.waiting.front()
-            && bytes + next.bytes() <= BYTES_TOGETHER
-        {
-            bytes += next.bytes();
-            errands.extend(queue.waiting.pop_front());
-        }
-        errands
+        // given back before the lead, so that the next one finds it free
+        let connection = self.connection.lock();
+        batch.transact(&connection, deadline);
     }
 }
 
-/// Whatever happens to the leader, nobody waits for ever and the lead goes on.
+/// What goes into one transaction. Whatever happens to the leader, nobody waits for ever and the lead goes on.
 struct Batch<'a> {
     writer: &'a Writer,
     errands: Vec<Arc<dyn Errand>>,
+    /// About how much they write, the first one not counted.
+    bytes: usize,
+}
+
+impl Batch<'_> {
+    fn transact(&mut self, db: &Connection, deadline: Instant) {
+        if !db.is_autocommit() {
+            roll_back(db);
+        }
+        // until it has begun, nobody else has a part in it
+        let outcome = begin(db, deadline)
+            .and_then(|()| self.run(db))
+            .and_then(|()| execute(db, "COMMIT"));
+        if outcome.is_err() {
+            roll_back(db);
+        }
+        match (outcome, &*self.errands) {
+            (Ok(()), errands) => errands.iter().for_each(|errand| errand.succeed()),
+            (Err(failure), [errand]) => errand.fail(failure),
+            // whose fault it was shows when each has its own
+            (Err(_), errands) => errands
+                .iter()
+                .for_each(|errand| alone(db, deadline, errand.as_ref())),
+        }
+    }
+
+    /// Does the work of all, and of those who come meanwhile.
+    fn run(&mut self, db: &Connection) -> rusqlite::Result<()> {
+        let mut done = 0;
+        while done < self.errands.len() || self.gather() {
+            self.errands[done].run(db)?;
+            done += 1;
+        }
+        Ok(())
+    }
+
+    /// Takes along who waits, as far as there is room; whether anybody does.
+    fn gather(&mut self) -> bool {
+        let before = self.errands.len();
+        let mut queue = self.writer.queue.lock();
+        while self.errands.len() < TOGETHER
+            && let Some(next) = queue.waiting.front()
+            && self.bytes + next.bytes() <= BYTES_TOGETHER
+        {
+            self.bytes += next.bytes();
+            self.errands.extend(queue.waiting.pop_front());
+        }
+        self.errands.len() > before
+    }
 }
 
 impl Drop for Batch<'_> {
+    /// After the others were told: a next one that leads earlier finds fewer who wait, which takes twice the time.
     fn drop(&mut self) {
         for errand in &self.errands {
             errand.fail(fault::busy());
@@ -250,53 +290,6 @@ impl Drop for Batch<'_> {
             None => queue.led = false,
         }
     }
-}
-
-fn transact(db: &Connection, deadline: Instant, errands: &[Arc<dyn Errand>]) {
-    if !db.is_autocommit() {
-        roll_back(db);
-    }
-    if let [errand] = errands {
-        return alone(db, deadline, errand.as_ref());
-    }
-    if let Err(failure) = begin(db, deadline) {
-        return fail_all(errands, &failure);
-    }
-    match together(db, errands) {
-        Some(done) => done.iter().for_each(|errand| errand.succeed()),
-        // the whole transaction is gone: whose fault it was shows when each has its own
-        None => {
-            roll_back(db);
-            for errand in errands {
-                alone(db, deadline, errand.as_ref());
-            }
-        }
-    }
-}
-
-/// Runs and commits all; those that did not fail, or `None` if the transaction is gone.
-fn together<'a>(
-    db: &Connection,
-    errands: &'a [Arc<dyn Errand>],
-) -> Option<Vec<&'a Arc<dyn Errand>>> {
-    let (mut done, mut failed) = (Vec::with_capacity(errands.len()), Vec::new());
-    for errand in errands {
-        execute(db, "SAVEPOINT one").ok()?;
-        match errand.run(db) {
-            Ok(()) => done.push(errand),
-            Err(_) if db.is_autocommit() => return None,
-            Err(failure) => {
-                execute(db, "ROLLBACK TO one").ok()?;
-                failed.push((errand, failure));
-            }
-        }
-        execute(db, "RELEASE one").ok()?;
-    }
-    execute(db, "COMMIT").ok()?;
-    for (errand, failure) in failed {
-        errand.fail(failure);
-    }
-    Some(done)
 }
 
 fn alone(db: &Connection, deadline: Instant, errand: &dyn Errand) {
@@ -336,11 +329,5 @@ fn execute(db: &Connection, sql: &str) -> rusqlite::Result<()> {
 fn roll_back(db: &Connection) {
     if !db.is_autocommit() {
         drop(execute(db, "ROLLBACK"));
-    }
-}
-
-fn fail_all(errands: &[Arc<dyn Errand>], failure: &rusqlite::Error) {
-    for errand in errands {
-        errand.fail(fault::again(failure));
     }
 }

@@ -383,7 +383,7 @@ impl Cache {
             if let Some(uses) = uses {
                 uses.note(&core, &id, &entry);
             }
-            Python::attach(|py| snapshot::fresh(py, &entry.value).map(Bound::unbind))
+            Python::attach(|py| snapshot::fresh_of(py, &entry).map(Bound::unbind))
         })
     }
 
@@ -664,7 +664,7 @@ impl Cache {
             core.record(Action::Used, Act::on(&id, &entry, None))
                 .map_err(to_py)?;
             entry.value.load().await.map_err(to_py)?;
-            Python::attach(|py| snapshot::fresh(py, &entry.value).map(Bound::unbind))
+            Python::attach(|py| snapshot::fresh_of(py, &entry).map(Bound::unbind))
         })
     }
 

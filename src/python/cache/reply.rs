@@ -58,7 +58,7 @@ pub(super) fn foreign_response(
 /// The answer with all of the value.
 pub(super) fn complete(fields: &Bound<'_, PyDict>, entry: &Entry, size: usize) -> PyResult<()> {
     let py = fields.py();
-    fields.set_item(intern!(py, "value"), snapshot::fresh(py, &entry.value)?)?;
+    fields.set_item(intern!(py, "value"), snapshot::fresh_of(py, entry)?)?;
     flags(fields, true)?;
     fields.set_item(intern!(py, "size"), size)?;
     fields.set_item(intern!(py, "total_items"), entry.total_items())
