@@ -77,14 +77,24 @@ pub(in crate::python) enum Items<'a, 'py> {
     Tuple(&'a Bound<'py, PyTuple>),
 }
 
-/// Where the text of keys stands that were written before: rows repeat theirs, mostly as the same objects.
+/// Where the text of keys stands that were written before: rows repeat theirs, mostly as the same objects. All places
+/// together are what an allocator has at hand (1 KB).
 pub(in crate::python) struct Keys(Box<[Option<Written>; Keys::MOST]>);
 
 struct Written {
     /// Held, so that no other key can have its address.
     key: Py<PyString>,
-    /// Its literal and the colon.
-    text: Range<usize>,
+    /// Where its literal begins.
+    start: u32,
+    /// The length of that and the colon.
+    len: u32,
+}
+
+impl Written {
+    fn text(&self) -> Range<usize> {
+        let start = self.start as usize;
+        start..start + self.len as usize
+    }
 }
 
 impl Keys {
@@ -262,7 +272,7 @@ impl<'a, 'py, S: Sink> Writer<'a, 'py, S> {
         if let Some(known) = place
             && known.key.as_ptr() == key
         {
-            self.sink.repeat(known.text.clone());
+            self.sink.repeat(known.text());
             return true;
         }
         let start = self.sink.len();
@@ -273,12 +283,14 @@ impl<'a, 'py, S: Sink> Writer<'a, 'py, S> {
             return false;
         }
         self.sink.write(": ");
+        let text = (u32::try_from(start), u32::try_from(self.sink.len() - start));
         // the keys of a large dict are not those of another
-        if number < Keys::MOST {
+        if let (Ok(start), Ok(len)) = text
+            && number < Keys::MOST
+        {
             // SAFETY: it is a str. One that nobody needs any more goes without running anybody's code.
             let key = unsafe { key.cast_into_unchecked() }.unbind();
-            let text = start..self.sink.len();
-            *place = Some(Written { key, text });
+            *place = Some(Written { key, start, len });
         }
         true
     }
