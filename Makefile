@@ -112,11 +112,14 @@ BENCH_PYTHON ?= $(if $(shell python3.12 -c 1 2>/dev/null && echo yes),python3.12
 BENCH := .venv-bench
 BENCH_PEERS := tiktoken orjson cachebox cachetools diskcache "redis[hiredis]"
 
+# as it is published: once packed, many times downloaded
+WHEEL := MATURIN_PEP517_ARGS="--compression-level 9" $(BENCH)/ours/bin/python -m pip wheel -q --no-deps
+
 .PHONY: bench-build
 bench-build: redis
 	@$(BENCH_PYTHON) -m venv --clear $(BENCH)/ours
 	@rm -rf $(BENCH)/wheel
-	$(BENCH)/ours/bin/python -m pip wheel -q --no-deps -w $(BENCH)/wheel .
+	$(WHEEL) -w $(BENCH)/wheel .
 	$(BENCH)/ours/bin/python -m pip install -q --force-reinstall $(BENCH)/wheel/*.whl $(BENCH_PEERS)
 
 .PHONY: bench
