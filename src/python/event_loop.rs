@@ -111,7 +111,7 @@ impl EventLoop for Running {
                     drop(called);
                 });
             };
-            Some(Box::new(nudge) as Nudge)
+            Some(Arc::new(nudge) as Nudge)
         })
     }
 }

@@ -16,7 +16,7 @@ pub(crate) trait EventLoop: Send + Sync {
 }
 
 /// Has [`Source::send`] called before the loop sleeps again. To be called on the thread of the loop.
-pub(crate) type Nudge = Box<dyn Fn() + Send + Sync>;
+pub(crate) type Nudge = Arc<dyn Fn() + Send + Sync>;
 
 /// Something with a socket that an event loop watches; it is served on the thread of the loop.
 pub(crate) trait Source: Send + Sync {

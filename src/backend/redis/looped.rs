@@ -117,8 +117,12 @@ impl Looped {
             let seat = asked.add(commands, count)?;
             (seat, !std::mem::replace(&mut asked.is_sending, true))
         };
-        if is_first && let Some(nudge) = &*self.0.nudge.lock() {
-            nudge();
+        if is_first {
+            let nudge = self.0.nudge.lock().clone();
+            // without the lock, as it runs code of the loop
+            if let Some(nudge) = nudge {
+                nudge();
+            }
         }
         std::future::poll_fn(|context| seat.poll(context)).await
     }

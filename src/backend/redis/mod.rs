@@ -1,10 +1,9 @@
 //! [`RedisStore`]: records in Redis or Valkey, in the shape of the original, so that both can use one database.
 //!
-//! `options` and `url` say where; `connect`, `link` and `request` get there and back; shorter ways without TLS are, through
-//! `plain` sockets, `direct` and `line` for threads that may block and `looped` for the tasks of an event loop, who wait in
-//! `seats`; `watch` hears what others change; `keys` and `layout` say
-//! what is stored; the Lua in `scripts` does in one step what must be one; `read`, `write`, `cluster`, `lists`,
-//! `foreign`, `leases` and `buckets` ask for it.
+//! `options` and `url` say where; `connect`, `link` and `request` get there and back. Shorter ways without TLS are,
+//! through `plain` sockets, `direct` and `line` for threads that may block and `looped` for the tasks of an event loop,
+//! who wait in `seats`. `watch` hears what others change; `keys` and `layout` say what is stored; the Lua in `scripts`
+//! does in one step what must be one; `read`, `write`, `cluster`, `lists`, `foreign`, `leases` and `buckets` ask for it.
 
 mod buckets;
 mod cluster;
@@ -52,8 +51,9 @@ pub use options::{ConnectionInfo, Node, RedisOptions, Servers, Tls};
 
 /// Records in Redis or Valkey 6.2 or newer: one server, the master of Sentinels, or a Cluster.
 ///
-/// Nothing is connected before the first use. There is one connection per process, shared by all tasks, one for threads that
-/// may block, and one for each event loop of Python; they are made anew when one breaks. Every operation ends within `socket_timeout`, with an error of kind
+/// Nothing is connected before the first use. There is one connection per process, shared by all tasks, one for
+/// threads that may block, and one for each event loop of Python; they are made anew when one breaks. Every operation
+/// ends within `socket_timeout`, with an error of kind
 /// [`Unreachable`](crate::ErrorKind::Unreachable), [`Timeout`](crate::ErrorKind::Timeout),
 /// [`Busy`](crate::ErrorKind::Busy) or [`Backend`](crate::ErrorKind::Backend) if the server does not do its part.
 /// What only reads, or is the same done twice, is tried once more on a new connection.

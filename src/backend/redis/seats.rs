@@ -50,7 +50,10 @@ pub(super) enum End {
 }
 
 impl Asked {
-    /// Adds commands that have so many answers; `None` where nothing can be asked any more.
+    /// Adds commands that have so many answers.
+    ///
+    /// # Errors
+    /// `NotConnected` where nothing can be asked any more.
     pub(super) fn add(&mut self, commands: &[u8], count: usize) -> io::Result<Arc<Seat>> {
         if self.is_broken {
             return Err(io::ErrorKind::NotConnected.into());

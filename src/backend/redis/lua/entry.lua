@@ -30,4 +30,3 @@ local function read(e, h, head_only, small)
   end
   return {redis.call('GET', e), beside[2], false, false, beside[6]}
 end
-
