@@ -120,13 +120,12 @@ pub(in crate::python) fn items<'py>(
     keys: &mut Keys,
     levels: usize,
 ) -> Stop<'py> {
-    let (py, items) = match items {
-        Items::List(list) => (list.py(), Raw::List(list.as_ptr())),
-        Items::Tuple(tuple) => (tuple.py(), Raw::Tuple(tuple.as_ptr())),
+    let py = match items {
+        Items::List(list) => list.py(),
+        Items::Tuple(tuple) => tuple.py(),
     };
     let mut writer = Writer::new(py, sink, keys);
-    // SAFETY: the container lives, and the interpreter is attached.
-    let at = unsafe { writer.items(items, next, marks, levels.min(LEVELS)) };
+    let at = writer.items(items, next, marks, levels.min(LEVELS));
     writer.stop(at)
 }
 
@@ -140,16 +139,8 @@ pub(in crate::python) fn entries<'py>(
     levels: usize,
 ) -> Stop<'py> {
     let mut writer = Writer::new(dict.py(), sink, keys);
-    // SAFETY: the dict lives, and the interpreter is attached.
-    let at = unsafe { writer.entries(dict.as_ptr(), position, marks, levels.min(LEVELS)) };
+    let at = writer.entries(dict, position, marks, levels.min(LEVELS));
     writer.stop(at)
-}
-
-/// The items of a list or tuple that lives.
-#[derive(Clone, Copy)]
-enum Raw {
-    List(*mut ffi::PyObject),
-    Tuple(*mut ffi::PyObject),
 }
 
 /// Writes at one stretch. What its methods are given lives until the end of the stretch: nobody's code runs.
@@ -178,33 +169,29 @@ impl<'a, 'py, S: Sink> Writer<'a, 'py, S> {
         Stop { entered, at }
     }
 
-    /// # Safety
-    /// The container is what it is called, and lives.
-    unsafe fn items(
+    fn items(
         &mut self,
-        items: Raw,
+        items: Items<'_, 'py>,
         next: &mut usize,
         marks: &mut Marks,
         levels: usize,
     ) -> At<'py> {
-        // SAFETY: by the contract of this function.
-        let len = unsafe {
-            match items {
-                Raw::List(list) => ffi::PyList_Size(list),
-                Raw::Tuple(tuple) => ffi::PyTuple_Size(tuple),
-            }
-        } as usize;
+        let len = match items {
+            Items::List(list) => list.len(),
+            Items::Tuple(tuple) => tuple.len(),
+        };
         while *next < len {
             if self.left == 0 {
                 return At::Pause;
             }
             self.left -= 1;
             let at = *next as ffi::Py_ssize_t;
-            // SAFETY: as above; no code of others runs after the length is asked, so that the index is inside.
+            // SAFETY: the container lives, the interpreter is attached, and no code of others runs after the length is
+            // asked, so that the index is inside.
             let item = unsafe {
                 match items {
-                    Raw::List(list) => ffi::PyList_GetItem(list, at),
-                    Raw::Tuple(tuple) => ffi::PyTuple_GetItem(tuple, at),
+                    Items::List(list) => ffi::PyList_GetItem(list.as_ptr(), at),
+                    Items::Tuple(tuple) => ffi::PyTuple_GetItem(tuple.as_ptr(), at),
                 }
             };
             if item.is_null() {
@@ -225,11 +212,9 @@ impl<'a, 'py, S: Sink> Writer<'a, 'py, S> {
         At::End
     }
 
-    /// # Safety
-    /// `dict` is a dict, and lives.
-    unsafe fn entries(
+    fn entries(
         &mut self,
-        dict: *mut ffi::PyObject,
+        dict: &Bound<'py, PyDict>,
         position: &mut ffi::Py_ssize_t,
         marks: &mut Marks,
         levels: usize,
@@ -241,10 +226,12 @@ impl<'a, 'py, S: Sink> Writer<'a, 'py, S> {
             self.left -= 1;
             let before = *position;
             let (mut key, mut value) = (ptr::null_mut(), ptr::null_mut());
-            // SAFETY: by the contract of this function, PyDict_Next may be called; it tolerates any position and
-            // any change between two stretches (it may then skip or repeat items, which the walker finds out by
-            // the length).
-            if unsafe { ffi::PyDict_Next(dict, position, &raw mut key, &raw mut value) } == 0 {
+            // SAFETY: `dict` lives and the interpreter is attached, so PyDict_Next may be called; it tolerates any
+            // position and any change between two stretches (it may then skip or repeat items, which the walker
+            // finds out by the length).
+            if unsafe { ffi::PyDict_Next(dict.as_ptr(), position, &raw mut key, &raw mut value) }
+                == 0
+            {
                 return At::End;
             }
             if before > 0 {
@@ -313,30 +300,50 @@ impl<'a, 'py, S: Sink> Writer<'a, 'py, S> {
     /// # Safety
     /// `value` is a live object.
     unsafe fn container(&mut self, value: *mut ffi::PyObject, levels: usize) -> Option<At<'py>> {
-        // SAFETY: by the contract of this function; each is called on an exact instance of the type it is for.
-        unsafe {
-            // where other threads may change what is walked over, the walker enters a copy
+        // SAFETY: by the contract of this function; each is cast to the exact type that it was found to have.
+        let (value, dict, list) = unsafe {
+            let object = Borrowed::<PyAny>::from_ptr(self.py, value);
             let is_dict = ffi::PyDict_CheckExact(value) != 0;
-            if FREE_THREADED || levels == 0 || !(is_dict || ffi::PyList_CheckExact(value) != 0) {
-                return Some(At::Value(self.own(value)));
+            let is_list = !is_dict && ffi::PyList_CheckExact(value) != 0;
+            let dict = is_dict.then(|| object.cast_unchecked::<PyDict>());
+            (
+                object,
+                dict,
+                is_list.then(|| object.cast_unchecked::<PyList>()),
+            )
+        };
+        // where other threads may change what is walked over, the walker enters a copy
+        let may_enter = !FREE_THREADED && levels > 0;
+        let (at, entered) = match (dict, list) {
+            (Some(dict), _) if may_enter => {
+                self.sink.write("{");
+                let mut position = 0;
+                let at = self.entries(&dict, &mut position, &mut Marks::none(), levels - 1);
+                if let At::End = at {
+                    self.sink.write("}");
+                    return None;
+                }
+                (at, Entered::Dict(dict.to_owned(), position))
             }
-            let (mut position, mut next) = (0, 0);
-            self.sink.write(if is_dict { "{" } else { "[" });
-            let at = match is_dict {
-                true => self.entries(value, &mut position, &mut Marks::none(), levels - 1),
-                false => self.items(Raw::List(value), &mut next, &mut Marks::none(), levels - 1),
-            };
-            if let At::End = at {
-                self.sink.write(if is_dict { "}" } else { "]" });
-                return None;
+            (_, Some(list)) if may_enter => {
+                self.sink.write("[");
+                let mut next = 0;
+                let at = self.items(
+                    Items::List(&list),
+                    &mut next,
+                    &mut Marks::none(),
+                    levels - 1,
+                );
+                if let At::End = at {
+                    self.sink.write("]");
+                    return None;
+                }
+                (at, Entered::List(list.to_owned(), next))
             }
-            let container = self.own(value);
-            self.entered.push(match is_dict {
-                true => Entered::Dict(container.cast_into_unchecked(), position),
-                false => Entered::List(container.cast_into_unchecked(), next),
-            });
-            Some(at)
-        }
+            _ => return Some(At::Value(value.to_owned())),
+        };
+        self.entered.push(entered);
+        Some(at)
     }
 
     /// # Safety
