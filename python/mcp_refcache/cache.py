@@ -284,8 +284,7 @@ class RefCache:
     @_preview_generator.setter
     def _preview_generator(self, generator: PreviewGenerator) -> None:
         default = get_default_generator(self._preview_config.default_strategy)
-        self._has_own_generator = type(generator) is not type(default)
-        if not self._has_own_generator:
+        if type(generator) is type(default):
             self._core.set_generator(None, False)
         else:
             self._core.set_generator(generator, isinstance(generator, SampleGenerator))
@@ -346,18 +345,7 @@ class RefCache:
             ValueError: If the value contains itself, for a negative TTL, and for an undeclared namespace.
             CodecError: If the backend outlives the process and cannot keep an object in the value.
         """
-        if policy is not None:
-            _check_policy("policy", policy)
-        stored = self._core.set(
-            key,
-            value,
-            namespace,
-            policy,
-            ttl,
-            tool_name,
-            actor=None if actor is None else resolve_actor(actor),
-            uses=current_uses(),
-        )
+        stored = self._store(key, value, namespace, policy, ttl, tool_name, actor, wait=True)
         return CacheReference.of(stored.facts(self.name))
 
     async def aset(
@@ -372,20 +360,27 @@ class RefCache:
         actor: ActorLike | None = None,
     ) -> CacheReference:
         """Store a value as `set` does, without blocking the event loop."""
+        stored = await self._store(key, value, namespace, policy, ttl, tool_name, actor, wait=False)
+        return CacheReference.of(stored.facts(self.name))
+
+    def _store(
+        self,
+        key: str,
+        value: Any,
+        namespace: str | None,
+        policy: AccessPolicy | None,
+        ttl: Ttl,
+        tool_name: str | None,
+        actor: ActorLike | None,
+        *,
+        wait: bool,
+    ) -> Any:
+        """Have the core store a value: what it found of it, or that to be awaited."""
         if policy is not None:
             _check_policy("policy", policy)
-        stored = await self._core.set(
-            key,
-            value,
-            namespace,
-            policy,
-            ttl,
-            tool_name,
-            actor=None if actor is None else resolve_actor(actor),
-            uses=current_uses(),
-            wait=False,
-        )
-        return CacheReference.of(stored.facts(self.name))
+        who = None if actor is None else resolve_actor(actor)
+        uses = current_uses()
+        return self._core.set(key, value, namespace, policy, ttl, tool_name, actor=who, uses=uses, wait=wait)
 
     def get(
         self,

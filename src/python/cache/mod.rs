@@ -204,7 +204,7 @@ impl Cache {
     #[pyo3(signature = (key, value, namespace = None, policy = None, ttl = None, tool_name = None, *, actor = None, caller = None, max_size = None, strategy = None, bound = false, any = false, prepare = false, promised = None, fence = None, uses = None, wait = true))]
     #[allow(
         clippy::too_many_arguments,
-        reason = "called by two methods, by keyword"
+        reason = "called by two methods, mostly by keyword"
     )]
     fn set<'py>(
         &self,
